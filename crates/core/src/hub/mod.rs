@@ -1,0 +1,26 @@
+//! The hub: the one form every dialect is translated to and from.
+//!
+//! Each dialect is a spoke with four halves: requests and replies, in and out. A JSON reply is the [`fold`] of the
+//! stream events, so streamed and whole replies share one translation. Hub types borrow the caller's text and do not
+//! derive serde: a serialized type is a promise to somebody outside.
+
+mod alias;
+mod event;
+mod failure;
+mod fold;
+mod loss;
+mod request;
+mod sequence;
+mod usage;
+
+pub use alias::Aliases;
+pub use event::{BlockStart, Citation, Delta, Event, Stop, StopReason};
+pub use failure::{ErrorKind, Failure, Origin};
+pub use fold::{Block, Fold, Reply};
+pub use loss::{Action, Loss, Losses, Untranslatable};
+pub use request::{
+    Arguments, CacheMark, Document, Effort, Form, Image, MediaSource, OutputFormat, Part, Reasoning, ReasoningMode,
+    ReasoningWish, Request, Role, Sampling, Text, Tool, ToolCall, ToolChoice, ToolKind, ToolResult, Turn,
+};
+pub use sequence::Sequencer;
+pub use usage::Usage;

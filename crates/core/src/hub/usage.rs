@@ -1,0 +1,49 @@
+//! Token counts as disjoint counters; every dialect's view is computed from them.
+
+/// Tokens of one reply. Unknown is not zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Input that was neither read from nor written to a cache.
+    pub input_uncached: Option<u64>,
+    pub cache_read: Option<u64>,
+    pub cache_write: Option<u64>,
+    /// The part of `cache_write` kept for five minutes.
+    pub cache_write_5m: Option<u64>,
+    /// The part of `cache_write` kept for an hour.
+    pub cache_write_1h: Option<u64>,
+    /// All output, reasoning included.
+    pub output: Option<u64>,
+    /// The part of `output` that was reasoning.
+    pub reasoning: Option<u64>,
+}
+
+impl Usage {
+    /// Nothing known.
+    pub const fn is_unknown(&self) -> bool {
+        self.input_uncached.is_none()
+            && self.output.is_none()
+            && self.cache_read.is_none()
+            && self.cache_write.is_none()
+    }
+
+    /// Takes over every member that `newer` knows.
+    pub fn merge(&mut self, newer: &Self) {
+        fn take(old: &mut Option<u64>, new: Option<u64>) {
+            if new.is_some() {
+                *old = new;
+            }
+        }
+        take(&mut self.input_uncached, newer.input_uncached);
+        take(&mut self.cache_read, newer.cache_read);
+        take(&mut self.cache_write, newer.cache_write);
+        take(&mut self.cache_write_5m, newer.cache_write_5m);
+        take(&mut self.cache_write_1h, newer.cache_write_1h);
+        take(&mut self.output, newer.output);
+        take(&mut self.reasoning, newer.reasoning);
+    }
+
+    /// All input: uncached, read and written.
+    pub fn input_total(&self) -> u64 {
+        [self.input_uncached, self.cache_read, self.cache_write].into_iter().flatten().fold(0, u64::saturating_add)
+    }
+}

@@ -1,0 +1,259 @@
+//! An object of the wire as ordered `(key, raw value)` pairs.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::JsonStr;
+
+/// Members nobody interpreted, in the order they were written.
+pub type Ext<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
+
+/// What is wrong with a wire object, and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {what}")]
+pub struct WireError {
+    /// Path in the sender's notation, for example `messages[3].content[1].type`.
+    pub path: String,
+    /// What was expected or found, in words.
+    pub what: String,
+}
+
+impl WireError {
+    pub fn new(path: impl Into<String>, what: impl Into<String>) -> Self {
+        Self { path: path.into(), what: what.into() }
+    }
+
+    /// The same error seen from one level up: `content` under `messages[3]` is `messages[3].content`.
+    #[must_use]
+    pub fn under(mut self, parent: impl fmt::Display) -> Self {
+        self.path = if self.path.is_empty() {
+            parent.to_string()
+        } else if self.path.starts_with('[') {
+            format!("{parent}{}", self.path)
+        } else {
+            format!("{parent}.{}", self.path)
+        };
+        self
+    }
+}
+
+/// The JSON type of a raw value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Null,
+    Bool,
+    Number,
+    String,
+    Array,
+    Object,
+}
+
+/// The JSON type of `raw`, read off its first byte.
+pub fn kind(raw: &RawValue) -> Kind {
+    match raw.get().as_bytes().first() {
+        Some(b'{') => Kind::Object,
+        Some(b'[') => Kind::Array,
+        Some(b'"') => Kind::String,
+        Some(b't' | b'f') => Kind::Bool,
+        Some(b'n') | None => Kind::Null,
+        Some(_) => Kind::Number,
+    }
+}
+
+/// The elements of a raw array.
+pub fn elements(raw: &RawValue) -> Result<Vec<&RawValue>, WireError> {
+    serde_json::from_str(raw.get()).map_err(|_| WireError::new("", "expected an array"))
+}
+
+/// The members of an object, in order, duplicates kept. Taking a member takes all its duplicates; the last one counts,
+/// as with every JSON library the providers use.
+#[derive(Clone, Debug, Default)]
+pub struct Members<'a>(Ext<'a>);
+
+impl<'a> Members<'a> {
+    /// Parses `text`, which must be one object.
+    pub fn parse(text: &'a str) -> Result<Self, WireError> {
+        serde_json::from_str(text)
+            .map_err(|e| WireError::new("", if e.is_data() { "expected an object".to_owned() } else { e.to_string() }))
+    }
+
+    /// The members of `raw`, which must be an object.
+    pub fn of(raw: &'a RawValue) -> Result<Self, WireError> {
+        Self::parse(raw.get())
+    }
+
+    /// The value of `key` (the last, if repeated), without removing it.
+    pub fn get(&self, key: &str) -> Option<&'a RawValue> {
+        self.0.iter().rev().find(|(k, _)| k == key).map(|(_, v)| *v)
+    }
+
+    /// Removes `key` and returns its value; `null` counts as absent.
+    pub fn take(&mut self, key: &str) -> Option<&'a RawValue> {
+        let mut found = None;
+        self.0.retain(|(k, v)| {
+            let hit = k == key;
+            if hit {
+                found = Some(*v);
+            }
+            !hit
+        });
+        found.filter(|v| kind(v) != Kind::Null)
+    }
+
+    /// Takes a string, as it was escaped.
+    pub fn take_str(&mut self, key: &str) -> Result<Option<JsonStr<'a>>, WireError> {
+        self.take(key)
+            .map(|raw| JsonStr::from_raw(raw).ok_or_else(|| WireError::new(key, "expected a string")))
+            .transpose()
+    }
+
+    /// Takes a string that must be there, as it was escaped.
+    pub fn need_str(&mut self, key: &str) -> Result<JsonStr<'a>, WireError> {
+        self.take_str(key)?.ok_or_else(|| WireError::new(key, "missing required member"))
+    }
+
+    /// Takes a string, decoded.
+    pub fn take_text(&mut self, key: &str) -> Result<Option<Cow<'a, str>>, WireError> {
+        Ok(self.take_str(key)?.map(JsonStr::into_text))
+    }
+
+    /// Takes a string that must be there, decoded.
+    pub fn need_text(&mut self, key: &str) -> Result<Cow<'a, str>, WireError> {
+        self.need_str(key).map(JsonStr::into_text)
+    }
+
+    /// Takes a boolean.
+    pub fn take_bool(&mut self, key: &str) -> Result<Option<bool>, WireError> {
+        self.take(key)
+            .map(|raw| match raw.get() {
+                "true" => Ok(true),
+                "false" => Ok(false),
+                _ => Err(WireError::new(key, "expected true or false")),
+            })
+            .transpose()
+    }
+
+    /// Takes a non-negative integer (also spelled `1e2` or `4096.0`, as some clients do).
+    pub fn take_u64(&mut self, key: &str) -> Result<Option<u64>, WireError> {
+        self.take(key)
+            .map(|raw| as_u64(raw).ok_or_else(|| WireError::new(key, "expected a non-negative integer")))
+            .transpose()
+    }
+
+    /// Takes a number, as it was spelled.
+    pub fn take_number(&mut self, key: &str) -> Result<Option<&'a RawValue>, WireError> {
+        self.take(key)
+            .map(|raw| if kind(raw) == Kind::Number { Ok(raw) } else { Err(WireError::new(key, "expected a number")) })
+            .transpose()
+    }
+
+    /// Takes an array, as raw elements.
+    pub fn take_array(&mut self, key: &str) -> Result<Option<Vec<&'a RawValue>>, WireError> {
+        self.take(key).map(|raw| elements(raw).map_err(|e| e.under(key))).transpose()
+    }
+
+    /// Takes an object, as members.
+    pub fn take_object(&mut self, key: &str) -> Result<Option<Self>, WireError> {
+        self.take(key).map(|raw| Self::of(raw).map_err(|e| e.under(key))).transpose()
+    }
+
+    /// What nobody took, in order, `null` values included.
+    pub fn into_rest(self) -> Ext<'a> {
+        self.0
+    }
+
+    /// The members that are left, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+        self.0.iter().map(|(k, v)| (k.as_ref(), *v))
+    }
+}
+
+/// `raw` as an unsigned integer, if it is one in any spelling.
+pub(super) fn as_u64(raw: &RawValue) -> Option<u64> {
+    let text = raw.get();
+    text.parse().ok().or_else(|| {
+        let float: f64 = if kind(raw) == Kind::Number { text.parse().ok()? } else { return None };
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "range and fraction are checked first"
+        )]
+        (float.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&float)).then_some(float as u64)
+    })
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Members<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::with_capacity(8);
+                while let Some(Key(key)) = map.next_key()? {
+                    members.push((key, map.next_value()?));
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Collect)
+    }
+}
+
+/// A key that borrows from the source where it holds no escapes (serde's own `Cow` always copies).
+struct Key<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Borrow;
+        impl<'de> Visitor<'de> for Borrow {
+            type Value = Key<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+            fn visit_borrowed_str<E>(self, v: &'de str) -> Result<Self::Value, E> {
+                Ok(Key(Cow::Borrowed(v)))
+            }
+            fn visit_str<E>(self, v: &str) -> Result<Self::Value, E> {
+                Ok(Key(Cow::Owned(v.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Borrow)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_order_spelling_and_duplicates() {
+        let text = r#" {"b": 123456789012345678901234567890, "a" : 1e2,"b":[1 , 2], "e\u0073c": "\u00e9"} "#;
+        let mut m = Members::parse(text).unwrap();
+        let keys: Vec<_> = m.iter().map(|(k, v)| (k.to_owned(), v.get().to_owned())).collect();
+        assert_eq!(keys[0], ("b".into(), "123456789012345678901234567890".into()));
+        assert_eq!(keys[1], ("a".into(), "1e2".into()));
+        assert_eq!(keys[3].0, "esc");
+        assert_eq!(m.take("b").unwrap().get(), "[1 , 2]");
+        assert!(m.take("b").is_none());
+        assert_eq!(m.take_u64("a").unwrap(), Some(100));
+        assert_eq!(m.take_text("esc").unwrap().unwrap(), "é");
+    }
+
+    #[test]
+    fn names_the_place_of_an_error() {
+        let mut m = Members::parse(r#"{"n":"x","o":[]}"#).unwrap();
+        assert_eq!(
+            m.take_u64("n").unwrap_err().under("messages[2]").to_string(),
+            "messages[2].n: expected a non-negative integer"
+        );
+        assert_eq!(m.take_object("o").unwrap_err().path, "o");
+        assert!(Members::parse("[1]").is_err());
+        assert!(Members::parse(r#"{"a":1"#).is_err());
+    }
+}

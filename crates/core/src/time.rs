@@ -1,0 +1,86 @@
+//! Time and randomness as arguments: core never reads a clock and never draws a number.
+
+use std::ops::{Add, Sub};
+use std::time::Duration;
+
+/// A point in time: microseconds since the Unix epoch, monotone within one process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// `micros` microseconds after the Unix epoch.
+    pub const fn from_micros(micros: u64) -> Self {
+        Self(micros)
+    }
+
+    /// Microseconds since the Unix epoch.
+    pub const fn as_micros(self) -> u64 {
+        self.0
+    }
+
+    /// Whole seconds since the Unix epoch, as OpenAI's `created` wants them.
+    pub const fn as_secs(self) -> u64 {
+        self.0 / 1_000_000
+    }
+
+    /// Time since `earlier`, zero if `earlier` is later.
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add<Duration> for Timestamp {
+    type Output = Self;
+    fn add(self, rhs: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(rhs.as_micros()).unwrap_or(u64::MAX)))
+    }
+}
+
+impl Sub<Duration> for Timestamp {
+    type Output = Self;
+    fn sub(self, rhs: Duration) -> Self {
+        Self(self.0.saturating_sub(u64::try_from(rhs.as_micros()).unwrap_or(u64::MAX)))
+    }
+}
+
+/// 128 random bits given to an exchange; every id it mints is derived from them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seed(pub u128);
+
+impl Seed {
+    /// A 24-character base-62 token, different for each `purpose`.
+    pub fn token(self, purpose: u64) -> String {
+        const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        let mut state =
+            self.0 ^ (u128::from(purpose).wrapping_add(1)).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835);
+        let mut out = String::with_capacity(24);
+        for _ in 0..24 {
+            // One step of a 128-bit multiplicative generator: ids must differ, not be secret.
+            state = state.wrapping_mul(0xDA94_2042_E4DD_58B5_0000_0000_0000_0001).wrapping_add(0x2545_F491_4F6C_DD1D);
+            let index = usize::try_from((state >> 96) % 62).unwrap_or(0);
+            out.push(char::from(*ALPHABET.get(index).unwrap_or(&b'0')));
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_differ_by_purpose_and_seed() {
+        let seed = Seed(7);
+        assert_eq!(seed.token(1), seed.token(1));
+        assert_ne!(seed.token(1), seed.token(2));
+        assert_ne!(seed.token(1), Seed(8).token(1));
+        assert_eq!(seed.token(3).len(), 24);
+    }
+
+    #[test]
+    fn time_never_wraps() {
+        let t = Timestamp::from_micros(5);
+        assert_eq!(t - Duration::from_secs(1), Timestamp::default());
+        assert_eq!(t.since(t + Duration::from_secs(1)), Duration::ZERO);
+    }
+}

@@ -1,0 +1,4 @@
+//! The black-box tests of core: golden files, tables and properties.
+
+mod anthropic;
+mod openai_chat;
