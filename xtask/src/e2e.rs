@@ -19,7 +19,7 @@ const READY: Duration = Duration::from_secs(30);
 const LISTENING: &str = "listening on ";
 const LOG_TAIL: usize = 60;
 /// No suite may hold the gate for longer.
-const SUITE: Duration = Duration::from_secs(15 * 60);
+const SUITE: Duration = Duration::from_mins(15);
 
 pub(crate) fn build(project: &Project) -> Outcome {
     checked(&mut project.cargo([

@@ -117,7 +117,7 @@ fn test_chore(rest: &[String]) -> Result<Chore, String> {
             }
             other => {
                 names =
-                    only(other.strip_prefix("--only=").ok_or_else(|| format!("`{other}` is not an option of test"))?)?
+                    only(other.strip_prefix("--only=").ok_or_else(|| format!("`{other}` is not an option of test"))?)?;
             }
         }
     }
@@ -150,7 +150,7 @@ fn e2e_chore(rest: &[String]) -> Result<Chore, String> {
 
 fn fuzz_chore(rest: &[String]) -> Result<Chore, String> {
     let mut target = None;
-    let mut each = Duration::from_secs(60);
+    let mut each = Duration::from_mins(1);
     let mut arguments = rest.iter();
     while let Some(argument) = arguments.next() {
         let seconds = match argument.as_str() {
@@ -198,7 +198,7 @@ mod tests {
         assert_eq!(chore("test --only fmt,python"), Ok(Chore::Steps(vec!["fmt", "build", "python"])));
         assert_eq!(chore("tidy"), Ok(Chore::Steps(vec!["tidy"])));
         assert_eq!(chore("test --install-tools"), Ok(Chore::InstallTools));
-        let all = Duration::from_secs(600);
+        let all = Duration::from_mins(10);
         assert_eq!(chore("fuzz --seconds 600"), Ok(Chore::Fuzz { target: None, each: all }));
         assert_eq!(chore("fuzz sse --seconds=600"), Ok(Chore::Fuzz { target: Some("sse".into()), each: all }));
         let extra = vec!["-k".to_owned(), "stream".to_owned()];

@@ -92,7 +92,7 @@ pub(crate) fn run(command: &mut Command, limit: Duration, echo: Echo) -> Finishe
 
 /// Whether a program answers `--version` (or whatever `args` ask).
 pub(crate) fn answers(command: &mut Command) -> bool {
-    run(command, Duration::from_secs(60), Echo::Silent).ok()
+    run(command, Duration::from_mins(1), Echo::Silent).ok()
 }
 
 /// A child that is killed, with its descendants, when this is dropped.

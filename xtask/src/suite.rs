@@ -30,7 +30,7 @@ pub(crate) const JS: Suite = Suite { name: "js", prepare: node, count: tally::no
 pub(crate) const CLIENTS: Suite = Suite { name: "clients", prepare: node, count: tally::node };
 pub(crate) const ALL: &[&Suite] = &[&PYTHON, &JS, &CLIENTS];
 
-const INSTALL: Duration = Duration::from_secs(10 * 60);
+const INSTALL: Duration = Duration::from_mins(10);
 /// Remembers, inside what was installed, from which file.
 const STAMP: &str = ".installed-from";
 
@@ -131,9 +131,9 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
         }
         let copied: PathBuf = to.join(&name);
         if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &copied)?
+            copy(&entry.path(), &copied)?;
         } else {
-            fs::copy(entry.path(), copied).map(drop)?
+            fs::copy(entry.path(), copied).map(drop)?;
         }
     }
     Ok(())

@@ -12,8 +12,8 @@ pub(crate) struct Tally {
     pub(crate) reasons: Vec<String>,
 }
 
-impl AddAssign<&Tally> for Tally {
-    fn add_assign(&mut self, other: &Tally) {
+impl AddAssign<&Self> for Tally {
+    fn add_assign(&mut self, other: &Self) {
         self.passed += other.passed;
         self.failed += other.failed;
         self.skipped += other.skipped;
@@ -128,8 +128,7 @@ pub(crate) fn node<S: AsRef<str>>(lines: &[S]) -> Tally {
         let Ok(count) = count.parse::<u64>() else { continue };
         match word {
             "pass" => tally.passed = count,
-            "fail" => tally.failed += count,
-            "cancelled" => tally.failed += count,
+            "fail" | "cancelled" => tally.failed += count,
             "skipped" | "todo" => tally.skipped += count,
             _ => {}
         }

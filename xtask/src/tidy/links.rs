@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::{File, Finding};
+use super::{File, Finding, has_extension};
 
 pub(crate) fn broken(root: &Path, file: &File) -> Vec<Finding> {
-    if !file.path.ends_with(".md") {
+    if !has_extension(&file.path, "md") {
         return Vec::new();
     }
     let folder = root.join(&file.path).parent().map_or_else(|| root.to_owned(), Path::to_owned);

@@ -25,7 +25,7 @@ pub(crate) struct File {
 
 impl File {
     fn new(path: &str, text: String) -> Self {
-        let source = path.ends_with(".rs").then(|| Source::of(&text));
+        let source = has_extension(path, "rs").then(|| Source::of(&text));
         Self { path: path.to_owned(), text, source }
     }
 
@@ -33,6 +33,10 @@ impl File {
     pub(crate) fn is_test(&self) -> bool {
         self.path.contains("/tests/") || self.path.ends_with("/tests.rs") || self.path.ends_with("_tests.rs")
     }
+}
+
+pub(crate) fn has_extension(path: &str, extension: &str) -> bool {
+    Path::new(path).extension().is_some_and(|found| found == extension)
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -95,7 +99,7 @@ fn files(project: &Project) -> Vec<File> {
             "--others",
             "--exclude-standard",
         ]),
-        Duration::from_secs(60),
+        Duration::from_mins(1),
         Echo::Silent,
     );
     let mut paths = if listed.ok() { listed.lines } else { walk(&project.root) };

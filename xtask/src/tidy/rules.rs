@@ -75,12 +75,12 @@ fn may_step(path: &str) -> bool {
 
 /// The words in shipped code.
 fn words(file: &File, wanted: &[&str]) -> Vec<Finding> {
-    file.source.iter().flat_map(|source| source.shipped()).flat_map(|line| on_line(line, wanted)).collect()
+    file.source.iter().flat_map(super::source::Source::shipped).flat_map(|line| on_line(line, wanted)).collect()
 }
 
 /// The words in all code, tests included.
 fn everywhere(file: &File, wanted: &[&str]) -> Vec<Finding> {
-    file.source.iter().flat_map(|source| source.all()).flat_map(|line| on_line(line, wanted)).collect()
+    file.source.iter().flat_map(super::source::Source::all).flat_map(|line| on_line(line, wanted)).collect()
 }
 
 fn on_line((number, line): (usize, &Line), wanted: &[&str]) -> Vec<Finding> {
@@ -94,7 +94,9 @@ fn has_word(text: &str, word: &str) -> bool {
     text.match_indices(word).any(|(at, _)| {
         let before = text.get(..at).and_then(|before| before.chars().next_back());
         let after = text.get(at + word.len()..).and_then(|after| after.chars().next());
-        !(word.starts_with(part) && before.is_some_and(part)) && !(word.ends_with(part) && after.is_some_and(part))
+        let joined_before = word.starts_with(part) && before.is_some_and(part);
+        let joined_after = word.ends_with(part) && after.is_some_and(part);
+        !joined_before && !joined_after
     })
 }
 
@@ -122,7 +124,7 @@ fn foreign_dialects(file: &File) -> Vec<Finding> {
         "cohere",
     ];
     let own = dialect_of(&file.path).unwrap_or_default();
-    let lines = file.source.iter().flat_map(|source| source.shipped());
+    let lines = file.source.iter().flat_map(super::source::Source::shipped);
     lines
         .flat_map(|(number, line)| {
             let code: String = line.code.split_whitespace().collect();
@@ -147,7 +149,7 @@ fn mentions(code: &str, own: &str, other: &str) -> bool {
 
 /// `{"error": ..` in a literal, raw or escaped, or in `json!`.
 fn error_json(file: &File) -> Vec<Finding> {
-    let lines = file.source.iter().flat_map(|source| source.shipped());
+    let lines = file.source.iter().flat_map(super::source::Source::shipped);
     lines
         .filter(|(_, line)| {
             let dense: String = line.code_and_strings.chars().filter(|c| !c.is_whitespace() && *c != '\\').collect();
