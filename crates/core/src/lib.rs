@@ -3,8 +3,14 @@
 //! No async, no clock, no randomness, no environment, no file: everything is a value or an argument, so the same core
 //! runs natively and in a Cloudflare Worker, and its tests need no runtime.
 
+pub mod catalog;
 pub mod dialect;
+pub mod exchange;
 pub mod hub;
 pub mod json;
 pub mod provider;
+pub mod record;
+pub mod secret;
+pub mod settings;
 pub mod time;
+pub mod url;
