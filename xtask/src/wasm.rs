@@ -41,8 +41,8 @@ fn target(project: &Project) -> Result<(), String> {
 fn imports_nothing(project: &Project, package: &str) -> Result<(), String> {
     let dir = project.target.join("wasm-imports");
     let mut build = project.cargo(["rustc", "--lib", "--crate-type", "cdylib", "--target", TARGET, "-p", package]);
-    // Nothing is exported, so without the flag nothing would be left to look at.
-    build.env("CARGO_TARGET_DIR", &dir).args(["--", "-C", "link-arg=--no-gc-sections"]);
+    // Nothing is exported: without the flags neither compiler nor linker would leave anything to look at.
+    build.env("CARGO_TARGET_DIR", &dir).args(["--", "-C", "link-dead-code", "-C", "link-arg=--no-gc-sections"]);
     let built = process::run(&mut build, LIMIT, Echo::Lines);
     if !built.ok() {
         return Err(format!("{package} as a wasm module: {}", built.reason()));
