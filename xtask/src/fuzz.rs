@@ -87,7 +87,7 @@ fn fuzz(project: &Project, target: &str, each: Duration) -> Outcome {
         .arg(format!("-artifact_prefix={}/", artifacts.display()))
         .arg(&found)
         .arg(corpus(project, target));
-    let done = process::run(&mut command, each + LIMIT, Echo::Lines);
+    let done = process::run(&mut command, each + LIMIT, Echo::Some(worth_reading));
     let executions = executions(&done.lines);
     let findings: Vec<&str> =
         done.lines.iter().filter_map(|line| Some(line.split_once("Test unit written to ")?.1)).collect();
@@ -99,6 +99,14 @@ fn fuzz(project: &Project, target: &str, each: Duration) -> Outcome {
         return Outcome::passed();
     }
     Outcome::failed(if findings.is_empty() { done.reason() } else { format!("found {}", findings.join(", ")) })
+}
+
+/// libFuzzer prints a line for each input it keeps, thousands of them: its pulse, and what it found, are enough.
+fn worth_reading(line: &str) -> bool {
+    let progress = line.starts_with('#') && line.get(1..2).is_some_and(|c| c.bytes().all(|b| b.is_ascii_digit()));
+    let telling = ["INITED", "pulse", "DONE"].iter().any(|word| line.contains(word));
+    let dictionary = line.starts_with('"') || line.contains("ecommended dictionary");
+    (!progress || telling) && !dictionary && !line.starts_with("INFO:")
 }
 
 /// Builds the targets and names them.

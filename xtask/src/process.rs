@@ -42,10 +42,12 @@ impl Finished {
 }
 
 /// What is printed while a child runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Echo {
     Lines,
     Silent,
+    /// The lines this says yes to.
+    Some(fn(&str) -> bool),
 }
 
 /// Runs a command without stdin until it ends or the limit is over.
@@ -69,7 +71,12 @@ pub(crate) fn run(command: &mut Command, limit: Duration, echo: Echo) -> Finishe
     loop {
         match receiver.recv_timeout(Duration::from_millis(200)) {
             Ok(line) => {
-                if echo == Echo::Lines {
+                let shown = match echo {
+                    Echo::Lines => true,
+                    Echo::Silent => false,
+                    Echo::Some(wanted) => wanted(&line),
+                };
+                if shown {
                     println!("{line}");
                 }
                 lines.push(line);
