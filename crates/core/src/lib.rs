@@ -12,5 +12,7 @@ pub mod provider;
 pub mod record;
 pub mod secret;
 pub mod settings;
+pub mod splice;
+pub mod sse;
 pub mod time;
 pub mod url;
