@@ -37,6 +37,7 @@ pub(crate) fn replay(project: &Project) -> Outcome {
         Err(outcome) => return outcome,
     };
     let mut tally = Tally::default();
+    let mut failing = Vec::new();
     for target in &targets {
         let seeds = corpus(project, target);
         let mut command = program(project, target);
@@ -47,13 +48,15 @@ pub(crate) fn replay(project: &Project) -> Outcome {
             tally.passed += 1;
         } else {
             done.lines.iter().rev().take(60).rev().for_each(|line| println!("{line}"));
+            println!("{target}: a seed fails: {}", done.reason());
             tally.failed += 1;
+            failing.push(target.as_str());
         }
     }
     if tally.failed == 0 {
         Outcome::Passed(tally)
     } else {
-        Outcome::Failed { why: "a seed makes its target fail: see above".into(), tally }
+        Outcome::Failed { why: format!("seeds fail in {}", failing.join(", ")), tally }
     }
 }
 

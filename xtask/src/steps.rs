@@ -78,7 +78,9 @@ fn fmt(project: &Project) -> Outcome {
     if let Err(why) = component(project, "rustfmt", "fmt") {
         return Outcome::failed(why);
     }
-    checked(&mut project.cargo(["fmt", "--all", "--check"]))
+    let ours = checked(&mut project.cargo(["fmt", "--all", "--check"]));
+    let fuzz = checked(&mut project.cargo(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"])); // its own workspace
+    if matches!(ours, Outcome::Failed { .. }) { ours } else { fuzz }
 }
 
 fn clippy(project: &Project) -> Outcome {
