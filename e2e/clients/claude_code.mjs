@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 const DIRECT = process.env.APEX_DIRECT === '1';
 const UPSTREAM = process.env.APEX_UPSTREAM.replace(/\/$/, '');
-const BASE = DIRECT ? UPSTREAM : process.env.APEX_URL.replace(/\/$/, '');
+const BASE = DIRECT ? `${UPSTREAM}/strict` : process.env.APEX_URL.replace(/\/$/, '');
 const TOKEN = process.env.APEX_TOKEN ?? 'direct';
 const CLAUDE = fileURLToPath(new URL('./node_modules/.bin/claude', import.meta.url));
 const TIMEOUT = Number(process.env.APEX_CLIENT_TIMEOUT ?? 120) * 1000;

@@ -5,7 +5,7 @@ import OpenAI from 'openai';
 
 export const DIRECT = process.env.APEX_DIRECT === '1';
 export const UPSTREAM = process.env.APEX_UPSTREAM.replace(/\/$/, '');
-export const URL_BASE = DIRECT ? UPSTREAM : process.env.APEX_URL.replace(/\/$/, '');
+export const URL_BASE = DIRECT ? `${UPSTREAM}/strict` : process.env.APEX_URL.replace(/\/$/, '');
 export const TOKEN = process.env.APEX_TOKEN ?? 'direct';
 export const gatewayOnly = DIRECT ? { skip: 'only a gateway does this' } : {};
 

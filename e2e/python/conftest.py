@@ -13,7 +13,7 @@ import pytest
 
 DIRECT = os.environ.get("APEX_DIRECT") == "1"
 UPSTREAM = os.environ["APEX_UPSTREAM"].rstrip("/")
-URL = UPSTREAM if DIRECT else os.environ["APEX_URL"].rstrip("/")
+URL = f"{UPSTREAM}/strict" if DIRECT else os.environ["APEX_URL"].rstrip("/")
 TOKEN = os.environ.get("APEX_TOKEN", "direct")
 HOST_KIND = os.environ.get("APEX_HOST_KIND", "native")
 

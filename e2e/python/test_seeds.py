@@ -167,12 +167,12 @@ def test_a_provider_key_in_the_request(upstream, model):
 
 
 MODELS = [
-    ("gpt-4#openai", "/openai/v1/chat/completions"),
-    ("gpt-3.5-turbo#openai", "/openai/v1/chat/completions"),
-    ("gpt-5.3-codex#openai", "/openai/v1/chat/completions"),
-    ("claude-3-5-sonnet-20241022#anthropic", "/anthropic/v1/messages"),
-    ("claude-opus-4.7#anthropic", "/anthropic/v1/messages"),
-    ("claude-sonnet-4-6#anthropic", "/anthropic/v1/messages"),
+    ("gpt-4#openai", "/openai/strict/v1/chat/completions"),
+    ("gpt-3.5-turbo#openai", "/openai/strict/v1/chat/completions"),
+    ("gpt-5.3-codex#openai", "/openai/strict/v1/chat/completions"),
+    ("claude-3-5-sonnet-20241022#anthropic", "/anthropic/strict/v1/messages"),
+    ("claude-opus-4.7#anthropic", "/anthropic/strict/v1/messages"),
+    ("claude-sonnet-4-6#anthropic", "/anthropic/strict/v1/messages"),
     ("deepseek-v4-pro#deepseek", "/deepseek/chat/completions"),
     ("deepseek-v4-flash#deepseek", "/deepseek/chat/completions"),
     ("gemini-2.0-flash#google-ai-studio", "/google/v1beta/openai/chat/completions"),

@@ -14,6 +14,7 @@ use crate::dialect::{Event, Phase, others};
 use crate::json::Json;
 use crate::reply::Reply;
 use crate::script::{Script, Step, header};
+use crate::strict::{self, Refusal};
 use crate::tokens::{Damage, Fault, Framing, Text, Tokens};
 use crate::upstream::Recorded;
 
@@ -32,9 +33,10 @@ enum Route {
 
 pub(crate) fn answer(request: &Recorded) -> Script {
     let turn = Turn::new(request);
-    let script = match turn.tokens.fault {
-        Some(fault) => turn.fault(fault),
-        None => turn.damaged(),
+    let script = match (turn.check(), turn.tokens.fault) {
+        (Err(refusal), _) => turn.refuse(&Failure::refused(refusal)),
+        (Ok(()), Some(fault)) => turn.fault(fault),
+        (Ok(()), None) => turn.damaged(),
     };
     turn.dressed(script)
 }
@@ -81,6 +83,23 @@ impl<'a> Turn<'a> {
             Route::Chat | Route::Completions | Route::Embeddings | Route::Moderations | Route::Responses => false,
         };
         if anthropic { Envelope::Anthropic } else { Envelope::OpenAi }
+    }
+
+    /// Only where the path asks for it: most tests send less than a provider wants.
+    fn check(&self) -> Result<(), Refusal> {
+        if !self.request.path().contains("/strict/") || self.tokens.lax {
+            return Ok(());
+        }
+        match self.route {
+            Route::Chat => strict::chat(self.request, &self.body),
+            Route::CountTokens | Route::Messages => strict::messages(self.request, &self.body),
+            Route::Completions
+            | Route::Echo
+            | Route::Embeddings
+            | Route::Models
+            | Route::Moderations
+            | Route::Responses => Ok(()),
+        }
     }
 
     fn fault(&self, fault: Fault) -> Script {

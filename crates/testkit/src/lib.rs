@@ -35,6 +35,7 @@ mod dialect;
 mod json;
 mod reply;
 mod script;
+mod strict;
 mod tokens;
 mod upstream;
 mod wire;

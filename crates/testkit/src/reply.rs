@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::ask::{Ask, Choice, Thinking, Tool, array, text};
-use crate::tokens::{Text, Tokens};
+use crate::tokens::{Ending, Text, Tokens};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
@@ -62,7 +62,7 @@ impl Reply {
             Thinking::Omitted => Some(String::new()),
             Thinking::On => Some(format!("The user wants: {}.", head_of(ask.user_text(), 40))),
         };
-        if tokens.refusal {
+        if tokens.ending == Ending::Refusal {
             reply.refusal = Some("I cannot help with that.".into());
             reply.stop = Stop::Refusal;
         } else {
@@ -88,7 +88,7 @@ impl Reply {
         if let Some((at, stop)) = stop.filter_map(|stop| text.find(stop.as_str()).map(|at| (at, stop))).min() {
             self.pieces = words(text.get(..at).unwrap_or_default());
             self.stop = Stop::Sequence(stop.clone());
-        } else if tokens.length || ask.max_tokens == Some(1) {
+        } else if tokens.ending == Ending::Length || ask.max_tokens == Some(1) {
             self.pieces.truncate(self.pieces.len().div_ceil(2));
             self.stop = Stop::Length;
         }

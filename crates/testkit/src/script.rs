@@ -293,6 +293,10 @@ impl Script {
                 break;
             }
         }
+        if cut == Cut::Reset {
+            // A reset throws away what the peer has not read yet.
+            steps.push(Step::Sleep(BEFORE_RESET));
+        }
         steps.push(match cut {
             Cut::Close => Step::Close,
             Cut::Reset => Step::Reset,
@@ -301,6 +305,8 @@ impl Script {
         Self { steps }
     }
 }
+
+const BEFORE_RESET: Duration = Duration::from_millis(10);
 
 pub(crate) fn header(name: &str, value: &str) -> (String, String) {
     (name.to_owned(), value.to_owned())

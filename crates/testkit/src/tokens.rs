@@ -10,8 +10,9 @@ pub(crate) struct Tokens {
     /// Wait before the head.
     pub(crate) slow: Option<Duration>,
     pub(crate) text: Text,
-    pub(crate) length: bool,
-    pub(crate) refusal: bool,
+    /// No `/strict/` rules for this model.
+    pub(crate) lax: bool,
+    pub(crate) ending: Ending,
     /// `reasoning_content` in the Chat dialect.
     pub(crate) reasoner: bool,
     pub(crate) damage: Option<Damage>,
@@ -44,6 +45,15 @@ pub(crate) enum Text {
     Burst(usize),
     /// So many numbered words, with a pause before each when streamed.
     Paced(usize, Duration),
+}
+
+/// How the answer ends when no stop sequence and no tool call ends it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Length,
+    #[default]
+    Natural,
+    Refusal,
 }
 
 /// What happens to a good answer on its way.
@@ -106,8 +116,9 @@ impl Tokens {
             }
             ("silent", _) => self.damage = Some(Damage::Silent),
             ("truncate", _) => self.damage = Some(Damage::Truncate),
-            ("length", _) => self.length = true,
-            ("refusal", _) => self.refusal = true,
+            ("lax", _) => self.lax = true,
+            ("length", _) => self.ending = Ending::Length,
+            ("refusal", _) => self.ending = Ending::Refusal,
             ("reasoner", _) => self.reasoner = true,
             ("gzip", _) => self.framing.push(Framing::Gzip),
             ("crlf", _) => self.framing.push(Framing::Crlf),

@@ -2,6 +2,7 @@
 
 use super::{Event, Phase, named, unnamed};
 use crate::json::{Json, obj};
+use crate::strict::Refusal;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Envelope {
@@ -14,6 +15,7 @@ pub(crate) enum Envelope {
 pub(crate) struct Failure {
     pub(crate) status: u16,
     message: String,
+    param: Option<String>,
     openai: (&'static str, Option<&'static str>),
     anthropic: &'static str,
 }
@@ -52,13 +54,14 @@ impl Failure {
             529 => ("Overloaded", ("server_error", Some("server_is_overloaded")), "overloaded_error"),
             _ => ("The request is not valid.", ("invalid_request_error", None), "invalid_request_error"),
         };
-        Self { status, message: message.to_owned(), openai, anthropic }
+        Self { status, message: message.to_owned(), param: None, openai, anthropic }
     }
 
     fn no_model(model: &str) -> Self {
         Self {
             status: 404,
             message: format!("The model `{model}` does not exist or you do not have access to it."),
+            param: None,
             openai: ("invalid_request_error", Some("model_not_found")),
             anthropic: "not_found_error",
         }
@@ -75,6 +78,7 @@ impl Failure {
         Self {
             status: 400,
             message: message.to_owned(),
+            param: Some("messages".to_owned()),
             openai: ("invalid_request_error", Some("context_length_exceeded")),
             anthropic: "invalid_request_error",
         }
@@ -84,9 +88,15 @@ impl Failure {
         Self {
             status: 429,
             message: "You exceeded your current quota, please check your plan and billing details.".to_owned(),
+            param: None,
             openai: ("insufficient_quota", Some("insufficient_quota")),
             anthropic: "rate_limit_error",
         }
+    }
+
+    pub(crate) fn refused(refusal: Refusal) -> Self {
+        let Refusal { status, message, param } = refusal;
+        Self { message, param, ..Self::of_status(status, "") }
     }
 
     /// What some providers do with a wrong key: they repeat it.
@@ -107,7 +117,7 @@ impl Failure {
             }
             Envelope::OpenAi => {
                 let (kind, code) = self.openai;
-                let error = obj! { "message": &self.message, "type": kind, "param": Json::null(), "code": code };
+                let error = obj! { "message": &self.message, "type": kind, "param": self.param.as_ref(), "code": code };
                 obj! { "error": error }
             }
         }

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use apex_testkit::{Outcome, Upstream};
 use serde_json::{Value, json};
 
-use crate::peer::{Got, Peer, ask, events, stream};
+use crate::peer::{Got, Peer, ask, events, stream, with};
 
 const CHAT: &str = "/v1/chat/completions";
 const MESSAGES: &str = "/v1/messages";
@@ -236,4 +236,65 @@ fn the_small_endpoints_answer() {
         (&reply["method"], &reply["target"], &reply["headers"][0]),
         (&json!("DELETE"), &json!("/some/file?x=1"), &json!(["X-A", "b"]))
     );
+}
+
+#[test]
+fn a_strict_chat_refuses_what_the_provider_refuses() {
+    let upstream = Upstream::start();
+    let base = json!({"model": "gpt-5.5", "messages": [{"role": "user", "content": "hi"}]});
+    let call = json!({"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    let called = json!([{"role": "user", "content": "x"}, {"role": "assistant", "tool_calls": [call]}]);
+    let cases = [
+        base.clone(),
+        with(base.clone(), "cache_control", json!({})),
+        with(base.clone(), "max_tokens", json!(5)),
+        with(base.clone(), "tools", json!([])),
+        with(base.clone(), "parallel_tool_calls", json!(true)),
+        with(base.clone(), "stream_options", json!({})),
+        with(base.clone(), "messages", called),
+        with(base.clone(), "messages", json!([{"role": "tool", "tool_call_id": "c1", "content": "x"}])),
+        with(base.clone(), "messages", json!([{"role": "assistant", "content": null}])),
+    ];
+    for (at, body) in cases.into_iter().enumerate() {
+        let mut peer = Peer::of(&upstream);
+        let body = body.to_string();
+        let length = body.len();
+        peer.send(format!("POST /strict/v1/chat/completions HTTP/1.1\r\nauthorization: Bearer k\r\ncontent-length: {length}\r\n\r\n{body}"));
+        let (status, _, reply) = peer.read_json();
+        assert_eq!(status, if at == 0 { 200 } else { 400 }, "{body} {reply}");
+    }
+    assert_eq!(ask(&upstream, "/strict/v1/chat/completions", &base.to_string()).0, 401);
+}
+
+#[test]
+fn a_strict_messages_refuses_what_the_provider_refuses() {
+    let upstream = Upstream::start();
+    let base = json!({"model": "claude-sonnet-4-6", "max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]});
+    let user = |content: Value| json!([{"role": "user", "content": content}]);
+    let result = json!([{"type": "tool_result", "tool_use_id": "t1", "content": "x"}]);
+    let forged = json!([{"type": "thinking", "thinking": "x", "signature": "forged"}]);
+    let turns = json!([{"role": "user", "content": "x"}, {"role": "assistant", "content": forged}, {"role": "user", "content": "x"}]);
+    let cases = [
+        base.clone(),
+        with(base.clone(), "max_tokens", Value::Null),
+        with(base.clone(), "n", json!(1)),
+        with(base.clone(), "temperature", json!(0.5)),
+        with(base.clone(), "context_management", json!({})),
+        with(base.clone(), "messages", user(json!(""))),
+        with(base.clone(), "messages", user(json!([{"type": "text", "text": ""}]))),
+        with(base.clone(), "messages", user(result)),
+        with(base.clone(), "messages", json!([{"role": "assistant", "content": "x"}])),
+        with(base.clone(), "messages", turns),
+        with(base.clone(), "system", json!("")),
+    ];
+    for (at, body) in cases.into_iter().enumerate() {
+        let mut peer = Peer::of(&upstream);
+        let body = body.to_string();
+        let length = body.len();
+        peer.send(format!("POST /strict/v1/messages HTTP/1.1\r\nx-api-key: k\r\nanthropic-version: 2026-10-21\r\ncontent-length: {length}\r\n\r\n{body}"));
+        let (status, _, reply) = peer.read_json();
+        assert_eq!(status, if at == 0 { 200 } else { 400 }, "{body} {reply}");
+    }
+    let lax = with(base, "model", json!("claude-lax")).to_string();
+    assert_eq!(ask(&upstream, "/strict/v1/messages", &lax).0, 200);
 }

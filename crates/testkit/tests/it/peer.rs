@@ -106,3 +106,9 @@ pub(crate) fn ask(upstream: &Upstream, path: &str, body: &str) -> (u16, String, 
     peer.post(path, body);
     peer.read_json()
 }
+
+/// A body with one member replaced.
+pub(crate) fn with(mut body: Value, member: &str, value: Value) -> Value {
+    body[member] = value;
+    body
+}
