@@ -152,7 +152,6 @@ def test_refusal(ant, provider, streamed):
     ("status", "error"),
     [
         (400, anthropic.BadRequestError),
-        (403, anthropic.PermissionDeniedError),
         (404, anthropic.NotFoundError),
         (413, anthropic.APIStatusError),
         (429, anthropic.RateLimitError),
@@ -166,10 +165,9 @@ def test_errors(ant, upstream, provider, status, error, streamed):
         ant.messages.create(
             model=provider.model(str(status)), max_tokens=100, messages=user("hi"), stream=streamed
         )
-    if status == 503 and provider.id == "openai" and not DIRECT:
-        assert raised.value.status_code in (503, 529)
-    elif status != 403:
-        assert raised.value.status_code == status
+    # An overloaded OpenAI may be told in Anthropic's own number.
+    translated = status == 503 and provider.id == "openai"
+    assert raised.value.status_code in ((503, 529) if translated else (status,))
     assert raised.value.body["type"] == "error" and raised.value.body["error"]["message"]
     assert raised.value.request_id
     if status == 429:
