@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::script::Script;
-use crate::wire::{Connection, Framing, Played, ReadFailure, Request};
+use crate::wire::{Connection, Framing, Played, ReadFailure, Reading, Request};
 use crate::{behaviour, control};
 
 /// An upstream on loopback, one thread per connection. Dropping it stops it.
@@ -36,6 +36,8 @@ pub struct Recorded {
     pub head: Vec<u8>,
     /// Without chunk framing, otherwise byte for byte.
     pub body: Vec<u8>,
+    /// More than `body.len()` after `keep_of_bodies`.
+    pub body_len: u64,
     pub framing: Framing,
     pub connection: u64,
     /// 0 for the first request of its connection.
@@ -65,6 +67,7 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     changed: Condvar,
     stop: AtomicBool,
+    reading: Reading,
 }
 
 #[derive(Default)]
@@ -75,6 +78,8 @@ struct State {
     open: u64,
     queue: VecDeque<Script>,
     rules: Vec<(Matcher, Script)>,
+    head_rules: Vec<(Matcher, Script)>,
+    held: usize,
 }
 
 type Matcher = Box<dyn Fn(&Recorded) -> bool + Send>;
@@ -115,12 +120,14 @@ impl Upstream {
     }
 
     pub fn take(&self) -> Vec<Recorded> {
-        std::mem::take(&mut self.shared.lock().recorded)
+        let mut state = self.shared.lock();
+        state.held = 0;
+        std::mem::take(&mut state.recorded)
     }
 
     /// Forgets recorded requests; scripts stay.
     pub fn clear(&self) {
-        self.shared.lock().recorded.clear();
+        self.shared.clear();
     }
 
     /// Waits until so many requests were received, answered or not.
@@ -166,6 +173,12 @@ impl Upstream {
         self.shared.lock().rules.push((Box::new(matcher), script));
     }
 
+    /// Answers before the body is read, as a provider does that refuses by the headers alone; then closes. The request
+    /// is recorded without its body.
+    pub fn on_head(&self, matcher: impl Fn(&Recorded) -> bool + Send + 'static, script: Script) {
+        self.shared.lock().head_rules.push((Box::new(matcher), script));
+    }
+
     /// Answers every request whose path (without query) ends so.
     pub fn on_path(&self, ending: &str, script: Script) {
         let ending = ending.to_owned();
@@ -182,7 +195,18 @@ impl Upstream {
     pub fn forget_scripts(&self) {
         let mut state = self.shared.lock();
         state.rules.clear();
+        state.head_rules.clear();
         state.queue.clear();
+    }
+
+    /// Stops reading request bodies, or goes on: whoever sends must wait.
+    pub fn pause_reading(&self, paused: bool) {
+        self.shared.reading.paused.store(paused, Ordering::Relaxed);
+    }
+
+    /// Keeps only so many bytes of each body, for uploads larger than memory.
+    pub fn keep_of_bodies(&self, bytes: usize) {
+        self.shared.reading.keep.store(bytes, Ordering::Relaxed);
     }
 
     /// Connections accepted since the start.
@@ -231,6 +255,12 @@ impl Recorded {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
+    /// What the path and the model's name make of this request, explicit scripts aside: the same request gets the same
+    /// bytes, so a test of a relay can compare them.
+    pub fn answer(&self) -> Script {
+        behaviour::answer(self)
+    }
+
     fn summary(&self) -> String {
         format!("{} {} ({} bytes, {:?})", self.method, self.target, self.body.len(), self.outcome)
     }
@@ -244,6 +274,7 @@ impl Recorded {
             headers: request.headers.clone(),
             head: request.head.clone(),
             body: request.body.clone(),
+            body_len: request.body_len,
             framing: request.framing.clone(),
             connection,
             request_on_connection,
@@ -263,19 +294,28 @@ impl Shared {
     }
 
     pub(crate) fn clear(&self) {
-        self.lock().recorded.clear();
+        let mut state = self.lock();
+        state.held = 0;
+        state.recorded.clear();
+    }
+
+    fn early(&self, head: &Recorded) -> Option<Script> {
+        let state = self.lock();
+        state.head_rules.iter().find(|(matches, _)| matches(head)).map(|(_, script)| script.clone())
     }
 
     /// Records a request and picks its answer, if a script is meant for it.
-    fn record(&self, mut recorded: Recorded) -> (Recorded, Option<Script>) {
+    fn record(&self, mut recorded: Recorded, scripted: bool) -> (Recorded, Option<Script>) {
         let mut state = self.lock();
         recorded.id = state.next_id;
         state.next_id += 1;
-        if state.recorded.len() >= KEPT {
-            state.recorded.remove(0);
+        state.held += recorded.body.len();
+        while state.recorded.len() >= KEPT || (state.held > KEPT_BYTES && !state.recorded.is_empty()) {
+            let oldest = state.recorded.remove(0);
+            state.held -= oldest.body.len();
         }
         state.recorded.push(recorded.clone());
-        let script = if recorded.outcome == Outcome::Incomplete {
+        let script = if recorded.outcome == Outcome::Incomplete || !scripted {
             None
         } else {
             let rule = state.rules.iter().find(|(matches, _)| matches(&recorded)).map(|(_, script)| script.clone());
@@ -309,6 +349,7 @@ impl fmt::Debug for State {
 
 /// An upstream that runs for hours must not keep every request it saw.
 const KEPT: usize = 10_000;
+const KEPT_BYTES: usize = 1 << 30;
 
 fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     for stream in listener.incoming() {
@@ -338,32 +379,54 @@ fn serve(stream: TcpStream, connection: u64, shared: &Shared) {
     let Ok(mut peer) = Connection::new(stream, &shared.stop) else { return };
     let mut count = 0;
     loop {
-        let request = match peer.read_request() {
+        let mut request = match peer.read_head() {
             Ok(request) => request,
             Err(ReadFailure::Over) => return,
             Err(ReadFailure::Malformed(why)) => return peer.refuse(why),
         };
-        let played = if let Some(script) = control::answer(&request, shared) {
-            peer.play(&script.steps, &request)
-        } else {
-            let (recorded, script) = shared.record(Recorded::new(&request, connection, count));
-            count += 1;
-            if recorded.outcome == Outcome::Incomplete {
-                return;
+        let early = shared.early(&Recorded::new(&request, connection, count));
+        if early.is_none() {
+            match peer.read_body(&mut request, &shared.reading) {
+                Ok(()) => {}
+                Err(ReadFailure::Over) => return,
+                Err(ReadFailure::Malformed(why)) => return peer.refuse(why),
             }
-            let script = script.unwrap_or_else(|| behaviour::answer(&recorded));
-            let played = peer.play(&script.steps, &request);
-            let bytes_sent = peer.bytes_sent;
-            let outcome = match played {
-                Played::Whole | Played::Closed => Outcome::Answered { bytes_sent },
-                Played::Gone => Outcome::ClientGone { after: recorded.at.elapsed(), bytes_sent },
-                Played::Stopped => Outcome::Stopped,
-            };
-            shared.finish(recorded.id, outcome);
-            played
+        }
+        let played = match control::answer(&request, shared) {
+            Some(script) => peer.play(&script.steps, &request),
+            None => answer(&mut peer, &request, early.as_ref(), shared, (connection, count)),
         };
+        count += 1;
+        if early.is_some() {
+            peer.close();
+            return;
+        }
         if played != Played::Whole {
             return;
         }
     }
+}
+
+/// Records the request, plays its answer, and records how that ended.
+fn answer(
+    peer: &mut Connection<'_>,
+    request: &Request,
+    early: Option<&Script>,
+    shared: &Shared,
+    (connection, count): (u64, u64),
+) -> Played {
+    let (recorded, script) = shared.record(Recorded::new(request, connection, count), early.is_none());
+    if recorded.outcome == Outcome::Incomplete {
+        return Played::Gone;
+    }
+    let script = early.cloned().or(script).unwrap_or_else(|| behaviour::answer(&recorded));
+    let played = peer.play(&script.steps, request);
+    let bytes_sent = peer.bytes_sent;
+    let outcome = match played {
+        Played::Whole | Played::Closed => Outcome::Answered { bytes_sent },
+        Played::Gone => Outcome::ClientGone { after: recorded.at.elapsed(), bytes_sent },
+        Played::Stopped => Outcome::Stopped,
+    };
+    shared.finish(recorded.id, outcome);
+    played
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use socket2::SockRef;
@@ -32,6 +32,8 @@ pub(crate) struct Request {
     pub(crate) headers: Vec<(String, Vec<u8>)>,
     pub(crate) head: Vec<u8>,
     pub(crate) body: Vec<u8>,
+    /// More than `body.len()` when only the beginning was kept.
+    pub(crate) body_len: u64,
     pub(crate) framing: Framing,
     /// False when the peer left before the body was whole.
     pub(crate) complete: bool,
@@ -72,6 +74,21 @@ pub(crate) enum ReadFailure {
     Malformed(&'static str),
 }
 
+/// How request bodies are read.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    /// Not at all for now: what a slow upstream does to the one who sends.
+    pub(crate) paused: AtomicBool,
+    /// So many bytes of each body are kept, the rest is counted.
+    pub(crate) keep: AtomicUsize,
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self { paused: AtomicBool::new(false), keep: AtomicUsize::new(usize::MAX) }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Connection<'a> {
     stream: TcpStream,
@@ -93,7 +110,7 @@ impl<'a> Connection<'a> {
         Ok(Self { stream, input: Vec::new(), stop, bytes_sent: 0 })
     }
 
-    pub(crate) fn read_request(&mut self) -> Result<Request, ReadFailure> {
+    pub(crate) fn read_head(&mut self) -> Result<Request, ReadFailure> {
         let end = loop {
             if let Some(end) = find(&self.input, b"\r\n\r\n") {
                 break end;
@@ -106,25 +123,26 @@ impl<'a> Connection<'a> {
             }
         };
         let head: Vec<u8> = self.input.drain(..end + 4).collect();
-        let mut request = parse_head(head).ok_or(ReadFailure::Malformed("bad head"))?;
+        parse_head(head).ok_or(ReadFailure::Malformed("bad head"))
+    }
+
+    pub(crate) fn read_body(&mut self, request: &mut Request, reading: &Reading) -> Result<(), ReadFailure> {
         if request.header_has("expect", "100-continue") && self.send(b"HTTP/1.1 100 Continue\r\n\r\n").is_err() {
             return Err(ReadFailure::Over);
         }
         if request.header_has("transfer-encoding", "chunked") {
-            self.read_chunked(&mut request)?;
+            self.read_chunked(request, reading)?;
         } else if let Some(length) = request.header("content-length") {
             let length = String::from_utf8_lossy(length).trim().parse::<usize>();
             let length = length.map_err(|_| ReadFailure::Malformed("bad content-length"))?;
             request.framing = Framing::ContentLength;
-            request.complete = self.fill_to(length);
-            let have = length.min(self.input.len());
-            request.body = self.input.drain(..have).collect();
+            request.complete = self.take(length, request, reading);
         }
         request.at = Instant::now();
-        Ok(request)
+        Ok(())
     }
 
-    fn read_chunked(&mut self, request: &mut Request) -> Result<(), ReadFailure> {
+    fn read_chunked(&mut self, request: &mut Request, reading: &Reading) -> Result<(), ReadFailure> {
         let mut sizes = Vec::new();
         loop {
             let Some(line) = self.read_line() else {
@@ -141,20 +159,42 @@ impl<'a> Connection<'a> {
                 }
                 break;
             }
-            if !self.fill_to(size + 2) {
+            sizes.push(size);
+            if !self.take(size, request, reading) {
                 request.complete = false;
-                let have = size.min(self.input.len());
-                request.body.extend(self.input.drain(..have));
                 break;
             }
-            sizes.push(size);
-            request.body.extend(self.input.drain(..size));
-            if self.input.drain(..2).ne(*b"\r\n") {
-                return Err(ReadFailure::Malformed("chunk without its line end"));
+            match self.read_line() {
+                Some(rest) if rest.is_empty() => {}
+                Some(_) => return Err(ReadFailure::Malformed("chunk without its line end")),
+                None => {
+                    request.complete = false;
+                    break;
+                }
             }
         }
         request.framing = Framing::Chunked(sizes);
         Ok(())
+    }
+
+    /// Moves so many bytes into the body; false when the peer left before.
+    fn take(&mut self, size: usize, request: &mut Request, reading: &Reading) -> bool {
+        let mut left = size;
+        while left > 0 {
+            while reading.paused.load(Ordering::Relaxed) && !self.stop.load(Ordering::Relaxed) {
+                std::thread::sleep(LOOK);
+            }
+            if self.input.is_empty() && !self.fill() {
+                return false;
+            }
+            let have = left.min(self.input.len());
+            let keep = reading.keep.load(Ordering::Relaxed).saturating_sub(request.body.len()).min(have);
+            request.body.extend(self.input.get(..keep).unwrap_or_default());
+            self.input.drain(..have);
+            request.body_len += u64::try_from(have).unwrap_or_default();
+            left -= have;
+        }
+        true
     }
 
     fn read_line(&mut self) -> Option<String> {
@@ -167,15 +207,6 @@ impl<'a> Connection<'a> {
                 return None;
             }
         }
-    }
-
-    fn fill_to(&mut self, length: usize) -> bool {
-        while self.input.len() < length {
-            if !self.fill() {
-                return false;
-            }
-        }
-        true
     }
 
     /// Waits for more input; false when there will be none.
@@ -353,6 +384,7 @@ fn parse_head(head: Vec<u8>) -> Option<Request> {
         headers,
         head,
         body: Vec::new(),
+        body_len: 0,
         framing: Framing::None,
         complete: true,
         at: Instant::now(),

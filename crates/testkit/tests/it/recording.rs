@@ -164,3 +164,50 @@ fn the_control_endpoints_are_not_recorded() {
     peer.read_json();
     assert!(upstream.requests().is_empty());
 }
+
+#[test]
+fn a_head_rule_answers_before_the_body() {
+    let upstream = Upstream::start();
+    upstream.on_head(|request| request.path() == "/big", Script::json(413, "{}"));
+    let mut peer = Peer::of(&upstream);
+    peer.send("POST /big HTTP/1.1\r\nContent-Length: 1000000\r\n\r\nabc");
+    let (answer, end) = peer.read_all();
+    assert!(answer.starts_with("HTTP/1.1 413 ") && end == Got::Fin);
+    assert!(matches!(upstream.wait_for_outcomes(1, SOON)[0].outcome, Outcome::Answered { .. }));
+}
+
+#[test]
+fn an_upstream_that_does_not_read_makes_the_sender_wait() {
+    let upstream = Upstream::start();
+    upstream.pause_reading(true);
+    upstream.keep_of_bodies(10);
+    let mut peer = Peer::of(&upstream);
+    let size = 32 << 20;
+    peer.send(format!("POST / HTTP/1.1\r\nContent-Length: {size}\r\n\r\n"));
+    let sending = std::thread::spawn(move || {
+        peer.send(vec![b'x'; size]);
+        peer.read_json().0
+    });
+    std::thread::sleep(Duration::from_millis(50));
+    assert!(!sending.is_finished() && upstream.requests().is_empty());
+    upstream.pause_reading(false);
+    assert_eq!(sending.join().unwrap(), 200);
+    let request = &upstream.requests()[0];
+    assert_eq!((request.body.len(), request.body_len), (10, size as u64));
+}
+
+#[test]
+fn the_same_request_gets_the_same_bytes() {
+    let upstream = Upstream::start();
+    let body = r#"{"model":"gpt-5.5","stream":true,"messages":[{"role":"user","content":"x"}]}"#;
+    let mut peer = Peer::of(&upstream);
+    peer.post("/v1/chat/completions", body);
+    let (first, answer) = (peer.read_to("\r\n0\r\n\r\n"), upstream.requests()[0].answer());
+    peer.post("/v1/chat/completions", body);
+    let second = peer.read_to("\r\n0\r\n\r\n");
+    let body = |answer: &str| answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
+    assert_eq!(body(&first), body(&second));
+    for event in String::from_utf8(answer.whole_body()).unwrap().split("\n\n") {
+        assert!(first.contains(event));
+    }
+}
