@@ -63,6 +63,13 @@ def test_stream_helper(ant, provider):
     assert final.usage.input_tokens > 0 and final.usage.cache_read_input_tokens == 4
 
 
+@pytest.mark.parametrize("behaviour", ["gzip", "crlf", "comments", "bytes-7", "close", "slow-30"])
+def test_the_wire_does_not_matter(ant, provider, behaviour):
+    for streamed in (False, True):
+        message = ask(ant, streamed, model=provider.model(behaviour), messages=user("one two three"))
+        assert text_of(message) == "Echo: one two three"
+
+
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("question", ["what is the weather in Paris?", "weather in both Paris and London?"])
 def test_tools_round_trip(ant, provider, streamed, question):

@@ -50,6 +50,14 @@ def test_stream(oai, provider):
     assert chunks[-1].choices == [] and chunks[-1].usage.prompt_tokens_details.cached_tokens == 4
 
 
+@pytest.mark.parametrize("behaviour", ["gzip", "crlf", "comments", "bytes-7", "close", "slow-30"])
+def test_the_wire_does_not_matter(oai, provider, behaviour):
+    request = {"model": provider.model(behaviour), "messages": user("one two three")}
+    assert oai.chat.completions.create(**request).choices[0].message.content == "Echo: one two three"
+    texts = [c.choices[0].delta.content or "" for c in oai.chat.completions.create(**request, stream=True)]
+    assert "".join(texts) == "Echo: one two three"
+
+
 def test_no_usage_unless_asked_for(oai, provider):
     for chunk in oai.chat.completions.create(model=provider.model(), messages=user("hi"), stream=True):
         assert chunk.usage is None and chunk.choices
