@@ -91,8 +91,8 @@ impl<'a> Turn<'a> {
             return Ok(());
         }
         match self.route {
-            Route::Chat => strict::chat(self.request, &self.body),
-            Route::CountTokens | Route::Messages => strict::messages(self.request, &self.body),
+            Route::Chat => strict::chat::check(self.request, &self.body),
+            Route::CountTokens | Route::Messages => strict::messages::check(self.request, &self.body),
             Route::Completions
             | Route::Echo
             | Route::Embeddings
