@@ -16,6 +16,11 @@ impl<'a> JsonStr<'a> {
         raw.get().strip_prefix('"').and_then(|s| s.strip_suffix('"')).map(|s| Self(Cow::Borrowed(s)))
     }
 
+    /// The inside of a JSON string as it stands, or a slice of one that cuts through no escape.
+    pub const fn from_escaped(escaped: &'a str) -> Self {
+        Self(Cow::Borrowed(escaped))
+    }
+
     /// Plain text, escaped where JSON asks for it.
     pub fn escape(text: &'a str) -> Self {
         if text.bytes().any(|b| b == b'"' || b == b'\\' || b < 0x20) {
