@@ -16,9 +16,9 @@ impl<'a> JsonStr<'a> {
         raw.get().strip_prefix('"').and_then(|s| s.strip_suffix('"')).map(|s| Self(Cow::Borrowed(s)))
     }
 
-    /// The inside of a JSON string as it stands, or a slice of one that cuts through no escape.
-    pub const fn from_escaped(escaped: &'a str) -> Self {
-        Self(Cow::Borrowed(escaped))
+    /// Text that stood between the quotes of a JSON string.
+    pub const fn written(inside: &'a str) -> Self {
+        Self(Cow::Borrowed(inside))
     }
 
     /// Plain text, escaped where JSON asks for it.

@@ -27,7 +27,7 @@ pub(super) fn data_url(url: &str) -> Option<(Cow<'_, str>, JsonStr<'_>)> {
     let (head, data) = rest.split_once(',')?;
     let media_type = head.strip_suffix(";base64")?;
     let media_type = media_type.split(';').next().unwrap_or_default().trim();
-    Some((JsonStr::from_escaped(media_type).into_text(), JsonStr::from_escaped(data.trim())))
+    Some((JsonStr::written(media_type).into_text(), JsonStr::written(data.trim())))
 }
 
 /// What is between the quotes of a raw string, as escaped.

@@ -17,7 +17,7 @@ pub(super) struct Answer<'r> {
 
 impl Answer<'_> {
     pub(super) fn missing() -> Self {
-        Self { texts: vec![JsonStr::from_escaped("(no result was provided)")] }
+        Self { texts: vec![JsonStr::written("(no result was provided)")] }
     }
 }
 
@@ -100,7 +100,7 @@ impl<'r> Encoder<'r> {
             prefix_error(&mut texts);
         }
         if texts.iter().all(JsonStr::is_empty) {
-            texts = vec![JsonStr::from_escaped(self.quirks.empty_tool_result)];
+            texts = vec![JsonStr::written(self.quirks.empty_tool_result)];
         }
         Ok(Answer { texts })
     }
@@ -111,11 +111,11 @@ fn prefix_error(texts: &mut Vec<JsonStr<'_>>) {
     match texts.first_mut() {
         Some(first) if first.as_escaped().starts_with("Error: ") => {}
         Some(first) => {
-            let mut marked = JsonStr::from_escaped("Error: ");
+            let mut marked = JsonStr::written("Error: ");
             marked.push(first);
             *first = marked;
         }
-        None => texts.push(JsonStr::from_escaped("Error: the tool failed")),
+        None => texts.push(JsonStr::written("Error: the tool failed")),
     }
 }
 

@@ -62,9 +62,9 @@ impl<'r> Piece<'r> {
     pub(super) fn system_note(self) -> Self {
         match self {
             Self::Text { text, cache } => {
-                let mut marked = JsonStr::from_escaped("<system-note>\\n");
+                let mut marked = JsonStr::written("<system-note>\\n");
                 marked.push(&text);
-                marked.push(&JsonStr::from_escaped("\\n</system-note>"));
+                marked.push(&JsonStr::written("\\n</system-note>"));
                 Self::Text { text: marked, cache }
             }
             other => other,
@@ -196,7 +196,7 @@ impl<'r> Encoder<'r> {
                     ));
                 }
                 let media_type = if media_type.is_empty() { "application/pdf" } else { media_type.as_ref() };
-                let name = title.map_or_else(|| JsonStr::from_escaped("document.pdf"), JsonStr::borrowed);
+                let name = title.map_or_else(|| JsonStr::written("document.pdf"), JsonStr::borrowed);
                 let cache = self.mark(document.cache);
                 out.push(Piece::File { media_type: Cow::Borrowed(media_type), data: data.borrowed(), name, cache });
             }
@@ -252,7 +252,7 @@ impl<'r> Encoder<'r> {
         self.left_over("messages.tool_use", &call.ext);
         let arguments = match &call.arguments {
             Arguments::Escaped(text) if text.is_empty() && call.kind == ToolKind::Function => {
-                JsonStr::from_escaped("{}")
+                JsonStr::written("{}")
             }
             Arguments::Escaped(text) => text.borrowed(),
             Arguments::Json(raw) => JsonStr::escape(raw.get()),

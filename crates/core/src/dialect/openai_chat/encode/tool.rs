@@ -67,7 +67,7 @@ impl<'r> Encoder<'r> {
             Tool::Hosted { kind, name, .. } => match Documented::of(kind) {
                 Some(documented) => {
                     self.losses.approx(format!("tools.{kind}"));
-                    let name = name.as_ref().map_or_else(|| JsonStr::from_escaped(documented.name), JsonStr::borrowed);
+                    let name = name.as_ref().map_or_else(|| JsonStr::written(documented.name), JsonStr::borrowed);
                     Some(Offer::Documented { name, documented })
                 }
                 None => {

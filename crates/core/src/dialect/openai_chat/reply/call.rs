@@ -211,7 +211,7 @@ impl Decoder {
                 Progress::Closed | Progress::Named => continue,
                 Progress::Flowing | Progress::Started => {}
                 Progress::Placeholder => {
-                    let delta = Delta::Arguments(JsonStr::from_escaped("{}"));
+                    let delta = Delta::Arguments(JsonStr::written("{}"));
                     out.push(Event::Delta { key: call.key, delta });
                 }
             }

@@ -63,7 +63,7 @@ fn image<'a>(m: &mut Members<'a>) -> Result<Image<'a>, WireError> {
     };
     let source = match data_url(url) {
         Some((media_type, data)) => MediaSource::Base64 { media_type, data },
-        None => MediaSource::Url(JsonStr::from_escaped(url)),
+        None => MediaSource::Url(JsonStr::written(url)),
     };
     Ok(Image { source, detail, cache: mark(m), ext })
 }
@@ -77,7 +77,7 @@ fn file<'a>(m: &mut Members<'a>) -> Result<Option<Document<'a>>, WireError> {
         let data = inside(raw).ok_or_else(|| WireError::new("file.file_data", "expected a string"))?;
         match data_url(data) {
             Some((media_type, data)) => MediaSource::Base64 { media_type, data },
-            None => MediaSource::Base64 { media_type: "".into(), data: JsonStr::from_escaped(data) },
+            None => MediaSource::Base64 { media_type: "".into(), data: JsonStr::written(data) },
         }
     } else if let Some(id) = inner.take_str("file_id").map_err(under)? {
         MediaSource::File(id)

@@ -151,7 +151,7 @@ impl StreamEncoder {
             self.delta(out, |o| o.arr("annotations", |a| super::annotations(&citations, a)));
         }
         if stop.reason == StopReason::Refusal && !self.said {
-            let declined = JsonStr::from_escaped(super::DECLINED);
+            let declined = JsonStr::written(super::DECLINED);
             self.words("refusal", stop.explanation.as_ref().unwrap_or(&declined), out);
         }
         self.chunk(out, |o| {
