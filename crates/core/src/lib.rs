@@ -8,3 +8,4 @@ pub mod hub;
 pub mod json;
 pub mod provider;
 pub mod time;
+pub mod upstream_error;
