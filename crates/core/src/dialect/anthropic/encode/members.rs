@@ -13,7 +13,7 @@ use super::Context;
 /// Members that clients of other dialects send for Anthropic, or that need more than a word.
 #[derive(Debug, Default)]
 pub(super) struct Extras<'r> {
-    /// Automatic cache breakpoint, as OpenRouter and LiteLLM clients send it.
+    /// Automatic cache breakpoint, as OpenRouter and `LiteLLM` clients send it.
     pub(super) cache_control: Option<&'r str>,
     /// `anthropic_beta`, a list of names.
     pub(super) betas: Option<String>,

@@ -105,7 +105,7 @@ impl<'r> Context<'r> {
         self.aliases.name(name, NAME_LIMIT)
     }
 
-    /// The `cache_control` that a breakpoint of the caller stands for: Anthropic's own spelling (as OpenRouter and LiteLLM
+    /// The `cache_control` that a breakpoint of the caller stands for: Anthropic's own spelling (as OpenRouter and `LiteLLM`
     /// clients send it) is passed on, OpenAI's is translated to the nearest lifetime.
     fn mark(&mut self, mark: Option<CacheMark<'r>>, ext: &Ext<'r>) -> Option<Cow<'r, str>> {
         let raw = mark.map(|m| m.0).or_else(|| ext.iter().find(|(key, _)| parts::is_mark(key)).map(|(_, raw)| *raw))?;
