@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::json::{Ext, JsonStr, Kind, Members, RawValue, kind};
+use crate::json::{Ext, JsonStr, Kind, Members, Obj, RawValue, kind};
 
 /// The object of a whole reply.
 pub(super) const COMPLETION: &str = "chat.completion";
@@ -52,4 +52,30 @@ pub(super) fn nested<'e, 'a>(
     parent: &'e str,
 ) -> impl Iterator<Item = (&'e str, &'a RawValue)> + use<'e, 'a> {
     ext.iter().filter_map(move |(k, v)| Some((k.strip_prefix(parent)?.strip_prefix('.')?, *v)))
+}
+
+/// Writes a string that may be absent.
+pub(super) fn maybe(o: &mut Obj<'_>, key: &str, value: Option<&JsonStr<'_>>) {
+    if let Some(value) = value {
+        o.str(key, value);
+    }
+}
+
+/// Writes JSON text that may be absent.
+pub(super) fn maybe_raw(o: &mut Obj<'_>, key: &str, value: Option<&RawValue>) {
+    if let Some(value) = value {
+        o.raw(key, value.get());
+    }
+}
+
+/// Writes kept members.
+pub(super) fn members<'m>(o: &mut Obj<'_>, kept: impl IntoIterator<Item = (&'m str, &'m RawValue)>) {
+    for (key, value) in kept {
+        o.member(key, value.get());
+    }
+}
+
+/// Kept members as [`members`] takes them.
+pub(super) fn pairs<'e, 'a>(ext: &'e Ext<'a>) -> impl Iterator<Item = (&'e str, &'e RawValue)> + use<'e, 'a> {
+    ext.iter().map(|(k, v)| (k.as_ref(), *v))
 }

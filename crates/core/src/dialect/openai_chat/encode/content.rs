@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::dialect::openai_chat::wire::{ANTHROPIC_FORMAT, NAME_LIMIT};
+use crate::dialect::openai_chat::wire::{ANTHROPIC_FORMAT, NAME_LIMIT, maybe, maybe_raw};
 use crate::hub::{
     Arguments, CacheMark, Document, Image, MediaSource, Part, Reasoning, Text, ToolCall, ToolKind, Turn, Untranslatable,
 };
@@ -54,8 +54,8 @@ impl<'r> Piece<'r> {
         Self::Text { text, cache: None }
     }
 
-    pub(super) fn note(text: String) -> Self {
-        Self::plain(JsonStr::owned(&text))
+    pub(super) fn note(text: &str) -> Self {
+        Self::plain(JsonStr::owned(text))
     }
 
     /// Marks text as the system's, inside a user turn.
@@ -67,7 +67,7 @@ impl<'r> Piece<'r> {
                 marked.push(&JsonStr::written("\\n</system-note>"));
                 Self::Text { text: marked, cache }
             }
-            other => other,
+            Self::File { .. } | Self::Image { .. } => self,
         }
     }
 
@@ -251,9 +251,7 @@ impl<'r> Encoder<'r> {
         }
         self.left_over("messages.tool_use", &call.ext);
         let arguments = match &call.arguments {
-            Arguments::Escaped(text) if text.is_empty() && call.kind == ToolKind::Function => {
-                JsonStr::written("{}")
-            }
+            Arguments::Escaped(text) if text.is_empty() && call.kind == ToolKind::Function => JsonStr::written("{}"),
             Arguments::Escaped(text) => text.borrowed(),
             Arguments::Json(raw) => JsonStr::escape(raw.get()),
         };
@@ -375,7 +373,7 @@ fn details(thoughts: &[Thought<'_>], o: &mut Obj<'_>) {
                     Thought::Text { text, signature } => {
                         o.text("type", "reasoning.text");
                         o.str("text", text);
-                        signature.iter().for_each(|s| o.str("signature", s));
+                        maybe(o, "signature", signature.as_ref());
                     }
                 }
                 o.text("format", ANTHROPIC_FORMAT);
@@ -398,7 +396,7 @@ fn text_part(text: &JsonStr<'_>, cache: Option<&RawValue>, a: &mut Arr<'_>) {
     a.obj(|o| {
         o.text("type", "text");
         o.str("text", text);
-        cache.iter().for_each(|mark| o.raw("cache_control", mark.get()));
+        maybe_raw(o, "cache_control", cache);
     });
 }
 
@@ -422,12 +420,12 @@ fn piece_part(piece: &Piece<'_>, a: &mut Arr<'_>) {
                         Link::Data { media_type, data } => o.str("url", &data_url(media_type, data)),
                         Link::Url(url) => o.str("url", url),
                     }
-                    detail.iter().for_each(|d| o.str("detail", d));
+                    maybe(o, "detail", detail.as_ref());
                 });
             }
             Piece::Text { .. } => {}
         }
-        piece.cache().iter().for_each(|mark| o.raw("cache_control", mark.get()));
+        maybe_raw(o, "cache_control", piece.cache());
     });
 }
 

@@ -1,6 +1,6 @@
 //! Messages of our own dialect, written back as they were.
 
-use crate::dialect::openai_chat::wire::{AUDIO, CALL_PREFIX, nested};
+use crate::dialect::openai_chat::wire::{AUDIO, CALL_PREFIX, maybe, members, nested, pairs};
 use crate::hub::{
     Arguments, CacheMark, Document, Form, Image, MediaSource, Part, Reasoning, Request, Role, Text, ToolCall, ToolKind,
     ToolResult, Turn,
@@ -26,11 +26,11 @@ fn message(turn: &Turn<'_>, o: &mut Obj<'_>) {
         }
         _ => content(&turn.parts, turn.form, o),
     }
-    turn.name.iter().for_each(|name| o.str("name", name));
+    maybe(o, "name", turn.name.as_ref());
     if turn.role == Role::Assistant {
         assistant(turn, o);
     }
-    turn.ext.iter().for_each(|(k, v)| o.member(k, v.get()));
+    members(o, pairs(&turn.ext));
 }
 
 const fn role(role: Role) -> &'static str {
@@ -120,7 +120,7 @@ fn tool_call(call: &ToolCall<'_>, o: &mut Obj<'_>) {
             Arguments::Escaped(text) => o.str(body, text),
             Arguments::Json(raw) => o.raw(body, raw.get()),
         }
-        nested(&call.ext, kind).for_each(|(k, v)| o.member(k, v.get()));
+        members(o, nested(&call.ext, kind));
     });
     mark(call.cache, o);
     outer(&call.ext, kind, o);
@@ -141,7 +141,7 @@ fn part(part: &Part<'_>, a: &mut Arr<'_>) {
             o.text("type", "text");
             o.str("text", text);
             mark(*cache, o);
-            ext.iter().for_each(|(k, v)| o.member(k, v.get()));
+            members(o, pairs(ext));
         }),
         Part::Reasoning(_) | Part::ToolCall(_) | Part::ToolResult(_) => {}
     }
@@ -156,8 +156,8 @@ fn image_url(image: &Image<'_>, o: &mut Obj<'_>) {
             // The decoder makes no others.
             MediaSource::Blocks(_) | MediaSource::File(_) | MediaSource::Other(_) | MediaSource::Text(_) => {}
         }
-        image.detail.iter().for_each(|d| o.str("detail", d));
-        nested(&image.ext, "image_url").for_each(|(k, v)| o.member(k, v.get()));
+        maybe(o, "detail", image.detail.as_ref());
+        members(o, nested(&image.ext, "image_url"));
     });
     mark(image.cache, o);
     outer(&image.ext, "image_url", o);
@@ -166,7 +166,7 @@ fn image_url(image: &Image<'_>, o: &mut Obj<'_>) {
 fn file(document: &Document<'_>, o: &mut Obj<'_>) {
     o.text("type", "file");
     o.obj("file", |o| {
-        document.title.iter().for_each(|t| o.str("filename", t));
+        maybe(o, "filename", document.title.as_ref());
         match &document.source {
             MediaSource::Base64 { media_type, data } if media_type.is_empty() => o.str("file_data", data),
             MediaSource::Base64 { media_type, data } => o.str("file_data", &data_url(media_type, data)),
@@ -174,7 +174,7 @@ fn file(document: &Document<'_>, o: &mut Obj<'_>) {
             // The decoder makes no others.
             MediaSource::Blocks(_) | MediaSource::Other(_) | MediaSource::Text(_) | MediaSource::Url(_) => {}
         }
-        nested(&document.ext, "file").for_each(|(k, v)| o.member(k, v.get()));
+        members(o, nested(&document.ext, "file"));
     });
     mark(document.cache, o);
     outer(&document.ext, "file", o);
@@ -191,5 +191,5 @@ fn mark(cache: Option<CacheMark<'_>>, o: &mut Obj<'_>) {
 /// Members that were not inside `parent`.
 fn outer(ext: &Ext<'_>, parent: &str, o: &mut Obj<'_>) {
     let inside = |key: &str| key.strip_prefix(parent).is_some_and(|rest| rest.starts_with('.'));
-    ext.iter().filter(|(k, _)| !inside(k)).for_each(|(k, v)| o.member(k, v.get()));
+    members(o, pairs(ext).filter(|(k, _)| !inside(k)));
 }

@@ -45,7 +45,7 @@ impl<'r> Encoder<'r> {
         if let Some(turn) = &request.system {
             self.pieces(turn, "system", &mut system)?;
         }
-        system.extend(std::mem::take(&mut self.notes).into_iter().map(Piece::note));
+        system.extend(std::mem::take(&mut self.notes).iter().map(|note| Piece::note(note)));
         if !system.is_empty() {
             messages.push(Message::System(system));
         }
@@ -64,7 +64,7 @@ impl<'r> Encoder<'r> {
         }
         let mut messages = with_carried(messages);
         if self.quirks.strict_alternation {
-            messages = self.alternating(messages);
+            messages = alternating(messages);
         }
         Ok(messages)
     }
@@ -205,24 +205,6 @@ impl<'r> Encoder<'r> {
             spoken.thoughts.push(Thought::lost());
         }
     }
-
-    fn alternating(&mut self, messages: Vec<Message<'r>>) -> Vec<Message<'r>> {
-        let mut out: Vec<Message<'r>> = Vec::with_capacity(messages.len());
-        for message in messages {
-            match (out.last_mut(), message) {
-                (Some(Message::User(open)), Message::User(more)) => open.extend(more),
-                (Some(Message::System(open)), Message::System(more)) => open.extend(more),
-                (Some(Message::Assistant(open)), Message::Assistant(more)) if open.calls.is_empty() => {
-                    open.text.push(&JsonStr::escape("\n\n"));
-                    open.text.push(&more.text);
-                    open.calls.extend(more.calls);
-                    open.prefix = more.prefix;
-                }
-                (_, message) => out.push(message),
-            }
-        }
-        out
-    }
 }
 
 /// Carried media go right behind the whole group of results, into the user message that follows if there is one
@@ -243,6 +225,27 @@ fn with_carried(messages: Vec<Message<'_>>) -> Vec<Message<'_>> {
     }
     if !carried.is_empty() {
         out.push(Message::User(carried));
+    }
+    out
+}
+
+/// Neighbours of one role in one message, for providers that refuse them apart.
+fn alternating(messages: Vec<Message<'_>>) -> Vec<Message<'_>> {
+    let mut out: Vec<Message<'_>> = Vec::with_capacity(messages.len());
+    for message in messages {
+        match (out.last_mut(), message) {
+            (Some(Message::User(open)), Message::User(more)) | (Some(Message::System(open)), Message::System(more)) => {
+                open.extend(more);
+            }
+            (Some(Message::Assistant(open)), Message::Assistant(more)) if open.calls.is_empty() => {
+                open.text.push(&JsonStr::escape("\n\n"));
+                open.text.push(&more.text);
+                open.calls.extend(more.calls);
+                open.carried.extend(more.carried);
+                open.prefix = more.prefix;
+            }
+            (_, message) => out.push(message),
+        }
     }
     out
 }

@@ -1,8 +1,10 @@
 //! The scalar members: limits, sampling, reasoning, output format, identity, stream.
 
+use std::fmt::Write;
+
 use sha2::{Digest, Sha256};
 
-use crate::dialect::openai_chat::wire::nested;
+use crate::dialect::openai_chat::wire::{maybe, members, nested, pairs};
 use crate::hub::{Effort, OutputFormat, ReasoningMode, ToolChoice, Untranslatable};
 use crate::json::{JsonStr, Kind, Members, Obj, RawValue, kind};
 use crate::provider::{LimitField, StreamUsage};
@@ -194,11 +196,13 @@ impl Encoder<'_> {
                             None if self.own => {}
                             None => o.text("name", "response"),
                         }
-                        description.iter().for_each(|d| o.str("description", d));
+                        maybe(o, "description", description.as_ref());
                         o.raw("schema", shape.get());
-                        strict.into_iter().for_each(|s| o.bool("strict", s));
+                        if let Some(strict) = strict {
+                            o.bool("strict", strict);
+                        }
                         if self.own {
-                            ext.iter().for_each(|(k, v)| o.member(k, v.get()));
+                            members(o, pairs(ext));
                         }
                     });
                     self.nested_rest("response_format", o);
@@ -226,8 +230,7 @@ impl Encoder<'_> {
         if fits || self.own {
             o.str(field, id);
         } else {
-            let hash: String = Sha256::digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
-            o.text(field, &hash);
+            o.text(field, &hex(text.as_bytes()));
         }
     }
 
@@ -305,16 +308,25 @@ impl Encoder<'_> {
         if ask || more.peek().is_some() {
             o.obj("stream_options", |o| {
                 o.bool("include_usage", true);
-                more.for_each(|(k, v)| o.member(k, v.get()));
+                members(o, more);
             });
         }
     }
 
     fn nested_rest(&self, parent: &str, o: &mut Obj<'_>) {
         if self.own {
-            nested(&self.request.ext, parent).for_each(|(k, v)| o.member(k, v.get()));
+            members(o, nested(&self.request.ext, parent));
         }
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(64);
+    for byte in Sha256::digest(bytes) {
+        // Writing to a string cannot fail.
+        let _ = write!(out, "{byte:02x}");
+    }
+    out
 }
 
 /// Does the choice demand a call?

@@ -1,6 +1,6 @@
 //! Tools, the choice between them, and parallelism.
 
-use crate::dialect::openai_chat::wire::{NAME_LIMIT, nested};
+use crate::dialect::openai_chat::wire::{NAME_LIMIT, maybe, maybe_raw, members, nested, pairs};
 use crate::hub::{CacheMark, ReasoningMode, Tool, ToolChoice, ToolKind, Untranslatable};
 use crate::json::{Arr, Ext, JsonStr, Members, Obj, RawValue, elements};
 use crate::provider::ForcedChoice;
@@ -29,7 +29,7 @@ impl<'r> Encoder<'r> {
             return Ok(());
         }
         o.arr("tools", |a| offered.iter().for_each(|t| self.write_tool(t, a)));
-        self.choice(o)?;
+        self.choice(o);
         if request.parallel_tool_calls == Some(false) {
             if self.quirks.parallel_tool_calls {
                 o.bool("parallel_tool_calls", false);
@@ -119,16 +119,14 @@ impl<'r> Encoder<'r> {
                 o.text("type", "function");
                 o.obj("function", |o| {
                     o.str("name", &self.aliases.name(name, NAME_LIMIT));
-                    description.iter().for_each(|d| o.str("description", d));
+                    maybe(o, "description", description.as_ref());
                     if let Some(schema) = schema {
                         let plain = if self.quirks.plain_schema { schema::without_dialect(schema) } else { None };
                         o.raw("parameters", plain.as_deref().unwrap_or(schema.get()));
                     }
                     self.strict(*strict, *schema, o);
                 });
-                if let Some(CacheMark(mark)) = cache.filter(|_| self.quirks.cache_control) {
-                    o.raw("cache_control", mark.get());
-                }
+                maybe_raw(o, "cache_control", cache.filter(|_| self.quirks.cache_control).map(|CacheMark(mark)| mark));
             }),
             Offer::Raw(raw) => a.raw(raw.get()),
         }
@@ -148,8 +146,8 @@ impl<'r> Encoder<'r> {
         }
     }
 
-    fn choice(&mut self, o: &mut Obj<'_>) -> Result<(), Untranslatable> {
-        let Some(choice) = &self.request.tool_choice else { return Ok(()) };
+    fn choice(&mut self, o: &mut Obj<'_>) {
+        let Some(choice) = &self.request.tool_choice else { return };
         let thinking = self.request.reasoning.mode != Some(ReasoningMode::Off);
         if forced(Some(choice)) && thinking && self.quirks.forced_choice == ForcedChoice::WithoutThinking {
             // Forwarding it would be a 400 (pitfalls 27 and 28): ask in words instead.
@@ -162,7 +160,7 @@ impl<'r> Encoder<'r> {
                 _ => "You must call one of the tools in your next reply.".to_owned(),
             });
             o.text("tool_choice", "auto");
-            return Ok(());
+            return;
         }
         match choice {
             ToolChoice::Allowed { raw, .. } => o.raw("tool_choice", raw.get()),
@@ -174,7 +172,6 @@ impl<'r> Encoder<'r> {
             }
             ToolChoice::None => o.text("tool_choice", "none"),
         }
-        Ok(())
     }
 
     fn own_tools(&mut self, o: &mut Obj<'_>) {
@@ -248,14 +245,15 @@ fn own_function(tool: &Tool<'_>, a: &mut Arr<'_>) {
         o.text("type", "function");
         o.obj("function", |o| {
             o.str("name", name);
-            description.iter().for_each(|d| o.str("description", d));
-            schema.iter().for_each(|s| o.raw("parameters", s.get()));
-            strict.iter().for_each(|s| o.bool("strict", *s));
-            nested(ext, "function").for_each(|(k, v)| o.member(k, v.get()));
+            maybe(o, "description", description.as_ref());
+            maybe_raw(o, "parameters", *schema);
+            if let Some(strict) = strict {
+                o.bool("strict", *strict);
+            }
+            members(o, nested(ext, "function"));
         });
-        cache.iter().for_each(|CacheMark(mark)| o.raw("cache_control", mark.get()));
-        let outer = ext.iter().filter(|(k, _)| !k.starts_with("function."));
-        outer.for_each(|(k, v)| o.member(k, v.get()));
+        maybe_raw(o, "cache_control", cache.map(|CacheMark(mark)| mark));
+        members(o, pairs(ext).filter(|(k, _)| !k.starts_with("function.")));
     });
 }
 
@@ -271,7 +269,7 @@ struct Documented {
 }
 
 impl Documented {
-    const ALL: [Self; 3] = [
+    const ALL: &[Self] = &[
         Self {
             prefix: "bash_",
             name: "bash",
@@ -293,9 +291,7 @@ impl Documented {
     ];
 
     fn of(kind: &str) -> Option<&'static Self> {
-        // A `static` promotion of the table: the rows live as long as the program.
-        static ALL: [Documented; 3] = Documented::ALL;
-        ALL.iter().find(|d| kind.starts_with(d.prefix))
+        Self::ALL.iter().find(|d| kind.starts_with(d.prefix))
     }
 }
 

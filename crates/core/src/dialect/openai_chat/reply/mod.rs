@@ -11,8 +11,9 @@ mod state;
 mod usage;
 
 use crate::hub::{Aliases, Event};
-use crate::json::{Members, RawValue, WireError, elements};
+use crate::json::{Members, WireError, elements};
 use crate::provider::Quirks;
+use crate::upstream_error;
 
 use super::wire::DONE;
 use state::{Decoder, Shape};
@@ -21,21 +22,19 @@ use state::{Decoder, Shape};
 pub fn decode_reply<'a>(body: &'a str, quirks: &Quirks, aliases: &Aliases) -> Result<Vec<Event<'a>>, WireError> {
     let mut out = Vec::with_capacity(16);
     let members = match Members::parse(body) {
-        Ok(members) => members,
-        Err(error) => {
-            // Google sends its errors as a list of one.
-            let failure = serde_json::from_str::<&RawValue>(body)
-                .ok()
-                .and_then(|raw| failure::of(&Members::of(elements(raw).ok()?.first()?).ok()?));
-            out.push(Event::Error(failure.ok_or(error)?));
+        Ok(members) if !failure::is(&members) => members,
+        Ok(_) => {
+            out.push(Event::Error(upstream_error::in_band(body)));
             return Ok(out);
         }
+        // Google sends its errors as a list of one.
+        Err(_) if body.trim_start().starts_with('[') => {
+            out.push(Event::Error(upstream_error::in_band(body)));
+            return Ok(out);
+        }
+        Err(error) => return Err(error),
     };
     let mut decoder = Decoder::new(quirks, aliases.clone());
-    if let Some(failure) = failure::of(&members) {
-        out.push(Event::Error(failure));
-        return Ok(out);
-    }
     let choices = members.get("choices").ok_or_else(|| WireError::new("choices", "missing required member"))?;
     if elements(choices).map_err(|e| e.under("choices"))?.is_empty() {
         return Err(WireError::new("choices", "expected at least one choice"));
@@ -68,14 +67,15 @@ impl StreamDecoder {
             self.decoder.done(out);
             return;
         }
-        if let Ok(members) = Members::parse(data) {
-            self.members(name, &members, out);
+        if self.object(name, data, out) {
             return;
         }
         // Some put several objects into one event, a line each.
-        let lines: Vec<_> = data.lines().map(Members::parse).collect();
-        if lines.len() > 1 && lines.iter().all(Result::is_ok) {
-            lines.iter().flatten().for_each(|members| self.members(name, members, out));
+        let lines = || data.lines().map(str::trim).filter(|line| !line.is_empty());
+        if lines().count() > 1 && lines().all(|line| Members::parse(line).is_ok()) {
+            for line in lines() {
+                self.object(name, line, out);
+            }
         } else if data.starts_with("{\"error\"") || data.starts_with('<') {
             self.decoder.fail(failure::unnamed("an unreadable error"), out);
         } else {
@@ -83,13 +83,16 @@ impl StreamDecoder {
         }
     }
 
-    fn members<'f>(&mut self, name: Option<&str>, members: &Members<'f>, out: &mut Vec<Event<'f>>) {
+    /// One object; false if the data is none.
+    fn object<'f>(&mut self, name: Option<&str>, data: &'f str, out: &mut Vec<Event<'f>>) -> bool {
+        let Ok(members) = Members::parse(data) else { return false };
         // The SDKs would take `event: error` for an empty chunk; its data need not have an `error` member.
-        match failure::of(members) {
-            Some(failure) => self.decoder.fail(failure, out),
-            None if name == Some("error") => self.decoder.fail(failure::inside(members), out),
-            None => self.decoder.chunk(members, Shape::Delta, out),
+        if failure::is(&members) || name == Some("error") {
+            self.decoder.fail(upstream_error::in_band(data), out);
+        } else {
+            self.decoder.chunk(&members, Shape::Delta, out);
         }
+        true
     }
 
     /// The upstream closed the stream. A finish reason makes the reply complete, with or without the marker.

@@ -18,8 +18,8 @@ impl Decoder {
             .filter_map(|raw| Members::of(raw).ok())
             .collect();
         if !details.iter().any(|d| detail_text(d).is_some()) {
-            let plain = ["reasoning_content", "reasoning"].into_iter().filter_map(|key| string(body, key));
-            self.think(plain.filter(|text| !text.is_empty()).next().unwrap_or_default(), out);
+            let mut plain = ["reasoning_content", "reasoning"].into_iter().filter_map(|key| string(body, key));
+            self.think(plain.find(|text| !text.is_empty()).unwrap_or_default(), out);
         }
         for detail in &details {
             self.detail(detail, out);

@@ -6,6 +6,7 @@ use crate::provider::Quirks;
 
 use super::call::Call;
 use super::{failure, usage};
+use crate::upstream_error;
 
 /// Where the content of a choice is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,9 +83,9 @@ impl Decoder {
         if self.phase == Phase::Ended {
             return;
         }
-        let groq = m.get("x_groq").and_then(|raw| Members::of(raw).ok());
-        if let Some(failure) = groq.as_ref().and_then(failure::of) {
-            self.fail(failure, out);
+        let groq = m.get("x_groq").and_then(|raw| Some((raw, Members::of(raw).ok()?)));
+        if let Some((raw, _)) = groq.as_ref().filter(|(_, inner)| failure::is(inner)) {
+            self.fail(upstream_error::in_band(raw.get()), out);
             return;
         }
         let known = ["choices", "usage", "id", "object"].iter().any(|key| m.get(key).is_some());
@@ -97,7 +98,7 @@ impl Decoder {
         self.head(m, out);
         self.remember_sources(m);
         let choices = m.get("choices").and_then(|raw| elements(raw).ok()).unwrap_or_default();
-        let mut usage = m.get("usage").or_else(|| groq.as_ref().and_then(|g| g.get("usage")));
+        let mut usage = m.get("usage").or_else(|| groq.as_ref().and_then(|(_, g)| g.get("usage")));
         for (position, raw) in choices.into_iter().enumerate() {
             let Ok(choice) = Members::of(raw) else { continue };
             // One choice was asked for; others are not ours.
@@ -151,7 +152,7 @@ impl Decoder {
             return;
         };
         if matches!(reason.text().as_ref(), "error" | "insufficient_system_resource") {
-            self.fail(failure::unnamed(&reason.text()), out);
+            self.fail(failure::unnamed(&format!("`{}`", reason.text())), out);
         } else {
             self.stop(reason, out);
         }

@@ -6,7 +6,7 @@ mod stream;
 pub use reply::encode_reply;
 pub use stream::StreamEncoder;
 
-use crate::dialect::openai_chat::wire::ANTHROPIC_FORMAT;
+use crate::dialect::openai_chat::wire::{ANTHROPIC_FORMAT, maybe};
 use crate::hub::{Citation, Stop, StopReason, Usage};
 use crate::json::{Arr, JsonStr, Obj};
 
@@ -30,8 +30,10 @@ fn finish(stop: &Stop<'_>, o: &mut Obj<'_>) {
     if !stop.native.is_empty() && stop.native != word {
         o.str("native_finish_reason", &stop.native);
     }
-    stop.sequence.iter().for_each(|s| o.str("stop_sequence", s));
-    stop.details.iter().for_each(|d| o.raw("stop_details", d));
+    maybe(o, "stop_sequence", stop.sequence.as_ref());
+    if let Some(details) = &stop.details {
+        o.raw("stop_details", details);
+    }
 }
 
 /// <https://platform.openai.com/docs/api-reference/chat/object#chat-object-usage>: totals that include their parts.
@@ -69,7 +71,7 @@ fn signed(index: u64, text: Option<&JsonStr<'_>>, signature: &JsonStr<'_>, o: &m
     o.text("type", "reasoning.text");
     o.uint("index", index);
     o.text("format", ANTHROPIC_FORMAT);
-    text.iter().for_each(|t| o.str("text", t));
+    maybe(o, "text", text);
     o.str("signature", signature);
 }
 

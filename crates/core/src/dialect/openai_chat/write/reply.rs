@@ -1,7 +1,7 @@
 //! The whole reply: <https://platform.openai.com/docs/api-reference/chat/object>.
 
 use crate::dialect::ReplyContext;
-use crate::dialect::openai_chat::wire::{COMPLETION, ID_PREFIX};
+use crate::dialect::openai_chat::wire::{COMPLETION, ID_PREFIX, maybe};
 use crate::hub::{Block, Citation, Reply, Stop, StopReason, ToolKind};
 use crate::json::{Arr, JsonStr, Obj, object};
 
@@ -57,7 +57,7 @@ fn message(reply: &Reply, o: &mut Obj<'_>) {
         }
         _ => nullable("refusal", refusal.as_ref(), o),
     }
-    thought.iter().for_each(|t| o.str("reasoning_content", t));
+    maybe(o, "reasoning_content", thought.as_ref());
     if reply.blocks.iter().any(is_opaque) {
         o.arr("reasoning_details", |a| details(reply, a));
     }
