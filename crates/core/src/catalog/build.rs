@@ -17,7 +17,7 @@ use crate::url::{Base, split_authority};
 const AZURE_API_VERSION: &str = "2025-04-01-preview";
 
 /// The id of the built-in provider.
-pub const MOCK: &str = "mock";
+const MOCK: &str = "mock";
 
 impl Catalog {
     /// What `settings` mean on `host`, or everything that is wrong with them.

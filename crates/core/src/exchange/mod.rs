@@ -147,6 +147,8 @@ impl Exchange {
     }
 
     fn on_head(&mut self, parts: &response::Parts, now: Timestamp) {
+        // The upstream has the request: no second attempt, and its body need not be kept.
+        self.resend = None;
         self.record.upstream_status = Some(parts.status.as_u16());
         self.record.upstream_head = Some(now.since(self.record.started));
         self.record.upstream_request_id = ["x-request-id", "request-id", "cf-aig-log-id", "apim-request-id", "cf-ray"]
