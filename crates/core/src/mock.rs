@@ -124,7 +124,7 @@ impl Script {
                 ("chunks", Some(n)) => script.chunks = usize::try_from(n.clamp(1, 10_000)).unwrap_or(1),
                 ("delay", Some(ms)) => script.delay = Duration::from_millis(ms.min(60_000)),
                 ("status", Some(code @ 400..=599)) => {
-                    script.status = u16::try_from(code).ok().and_then(|c| StatusCode::from_u16(c).ok())
+                    script.status = u16::try_from(code).ok().and_then(|c| StatusCode::from_u16(c).ok());
                 }
                 ("stop", _) if rest == "length" => script.stop = Some(StopReason::MaxTokens),
                 ("stop", _) if rest == "content_filter" => script.stop = Some(StopReason::ContentFilter),

@@ -141,13 +141,14 @@ impl Build<'_> {
                 Auth::Header(HeaderName::from_static("x-api-key"))
             }
             None => Auth::Bearer,
-            Some(name) => match HeaderName::from_bytes(name.as_bytes()) {
-                Ok(name) => Auth::Header(name),
-                Err(_) => {
+            Some(name) => {
+                if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
+                    Auth::Header(name)
+                } else {
                     self.problem(at("auth"), "must be \"bearer\" or a header name");
                     Auth::Bearer
                 }
-            },
+            }
         };
         let path = written
             .cloudflare_path

@@ -109,7 +109,7 @@ impl Exchange {
     fn in_head(&mut self, input: Input<'_>, now: Timestamp) {
         match input {
             Input::UpstreamHead(parts) => self.on_head(parts, now),
-            Input::UpstreamFailed(error) => self.on_unreachable(error, now),
+            Input::UpstreamFailed(error) => self.on_unreachable(&error, now),
             Input::ClientGone => self.finish(Outcome::ClientGone, true, now),
             Input::Deadline => {
                 self.state = State::Head;
@@ -127,7 +127,7 @@ impl Exchange {
         }
     }
 
-    fn on_unreachable(&mut self, error: TransportError, now: Timestamp) {
+    fn on_unreachable(&mut self, error: &TransportError, now: Timestamp) {
         if error.stale
             && self.record.attempts < MAX_ATTEMPTS
             && let Some(resend) = &self.resend
@@ -142,7 +142,7 @@ impl Exchange {
             return;
         }
         self.record.error = Some(format!("{:?}", error.kind));
-        let (failure, outcome) = transport_failure(&error);
+        let (failure, outcome) = transport_failure(error);
         self.fail(&failure, outcome, now);
     }
 

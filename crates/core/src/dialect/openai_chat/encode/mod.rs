@@ -53,7 +53,7 @@ struct Encoder<'r> {
     notes: Vec<String>,
 }
 
-impl<'r> Encoder<'r> {
+impl Encoder<'_> {
     fn fill(&mut self, stream: bool, o: &mut Obj<'_>) -> Result<(), Untranslatable> {
         self.settings(stream, o)?;
         self.tools(o)?;

@@ -64,13 +64,12 @@ impl<'r> Encoder<'r> {
                 })
             }
             Tool::Custom { raw, .. } => Some(Offer::Raw(raw)),
-            Tool::Hosted { kind, name, .. } => match Documented::of(kind) {
-                Some(documented) => {
+            Tool::Hosted { kind, name, .. } => {
+                if let Some(documented) = Documented::of(kind) {
                     self.losses.approx(format!("tools.{kind}"));
                     let name = name.as_ref().map_or_else(|| JsonStr::written(documented.name), JsonStr::borrowed);
                     Some(Offer::Documented { name, documented })
-                }
-                None => {
+                } else {
                     let only = !request.tools.iter().any(|t| callable(t));
                     if only || forced(request.tool_choice.as_ref()) {
                         let what = format!("the target has no equivalent of `{kind}`");
@@ -79,7 +78,7 @@ impl<'r> Encoder<'r> {
                     self.losses.drop(format!("tools.{kind}"));
                     None
                 }
-            },
+            }
         })
     }
 
@@ -157,7 +156,9 @@ impl<'r> Encoder<'r> {
                     let sent = self.aliases.name(name, NAME_LIMIT);
                     format!("You must call the tool `{}` in your next reply.", sent.text())
                 }
-                _ => "You must call one of the tools in your next reply.".to_owned(),
+                ToolChoice::Allowed { .. } | ToolChoice::Any | ToolChoice::Auto | ToolChoice::None => {
+                    "You must call one of the tools in your next reply.".to_owned()
+                }
             });
             o.text("tool_choice", "auto");
             return;
