@@ -1,1 +1,10 @@
-//! Under construction.
+//! The async half that both hosts share: the [`Platform`] a host provides, and the one driver that turns the steps of
+//! an exchange into awaits. It knows no runtime, no socket and no JavaScript.
+
+mod body;
+mod platform;
+mod serve;
+
+pub use body::{Aborted, OutgoingBody, ReplyBody};
+pub use platform::{Gauge, Peer, Platform, Sleep, Upstream};
+pub use serve::serve;

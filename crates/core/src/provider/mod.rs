@@ -1,5 +1,90 @@
 //! Providers as data.
 
+mod quirk_rows;
 mod quirks;
+pub mod table;
 
-pub use quirks::{ContentForm, LimitField, Patch, Quirks, ReasoningField, StreamUsage, ToolId};
+pub use quirks::{ContentForm, ForcedChoice, LimitField, Patch, Quirks, ReasoningField, StreamUsage, ToolId};
+
+use std::time::Duration;
+
+use crate::dialect::Dialect;
+use crate::secret::Secret;
+use crate::url::Base;
+
+/// One provider as configured: a row of the table with the operator's fields over it.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    pub id: String,
+    /// Served dialects, best first.
+    pub dialects: Vec<Dialect>,
+    /// Where it is reached directly.
+    pub base: Option<Base>,
+    /// The operator wrote the base URL: it may need no key.
+    pub own_base: bool,
+    pub auth: Auth,
+    pub api_key: Option<Secret>,
+    /// The environment variable that would set its key, for messages.
+    pub key_variable: Option<&'static str>,
+    pub via: Via,
+    /// Its paths at Cloudflare AI Gateway; none is not reachable there.
+    pub cloudflare: Option<CloudflarePath>,
+    pub quirks: &'static Quirks,
+    pub azure: Option<Azure>,
+    /// Path after the base, by endpoint, where it differs from the client's.
+    pub paths: std::collections::BTreeMap<String, String>,
+    /// Models for `/v1/models`.
+    pub models: Vec<String>,
+    pub first_byte: Option<Duration>,
+}
+
+/// How the key travels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Auth {
+    Bearer,
+    Header(http::HeaderName),
+}
+
+/// Which way a provider is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    Cloudflare,
+    Direct,
+    /// The built-in mock: no network.
+    Mock,
+}
+
+impl Via {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cloudflare => "cloudflare",
+            Self::Direct => "direct",
+            Self::Mock => "mock",
+        }
+    }
+}
+
+/// A provider's place at Cloudflare AI Gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloudflarePath {
+    /// What follows `/v1/{account}/{gateway}/` on the native surface, for example `mistral/v1`. Empty: compat only.
+    pub native: String,
+    /// Its prefix in compat model names, for example `google-ai-studio`; none is not served there.
+    pub compat: Option<&'static str>,
+}
+
+/// Azure OpenAI's extra coordinates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Azure {
+    pub resource: Option<String>,
+    pub api_version: String,
+    pub form: AzureForm,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AzureForm {
+    /// `/openai/deployments/{model}/...?api-version=..`
+    Deployment,
+    /// `/openai/v1/...`, the model in the body.
+    V1,
+}

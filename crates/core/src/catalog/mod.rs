@@ -1,0 +1,126 @@
+//! What the configuration means: parsed, complete, immutable. One snapshot serves a request from start to end.
+
+mod build;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::provider::Provider;
+use crate::secret::Secret;
+
+/// Everything a request can ask of the configuration.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    /// Clients must present it; `None` is open mode.
+    pub gateway_token: Option<Secret>,
+    pub providers: BTreeMap<String, Provider>,
+    pub default_provider: Option<String>,
+    /// `(pattern, provider)`, longest pattern first.
+    pub defaults: Vec<(String, String)>,
+    pub aliases: BTreeMap<String, String>,
+    pub cloudflare: Option<Cloudflare>,
+    pub passthrough: Passthrough,
+    pub allow_origins: Vec<String>,
+    pub timeouts: Timeouts,
+    pub limits: Limits,
+    /// `GET /v1/models` and routing know the built-in mock.
+    pub mock: bool,
+    pub debug: bool,
+}
+
+/// The Cloudflare AI Gateway account.
+#[derive(Clone, Debug)]
+pub struct Cloudflare {
+    pub account_id: String,
+    pub gateway_id: String,
+    /// Goes into `cf-aig-authorization`.
+    pub token: Option<Secret>,
+    pub surface: Surface,
+    pub base: crate::url::Base,
+}
+
+/// Which of Cloudflare's surfaces is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Surface {
+    Compat,
+    Native,
+}
+
+/// Who may be reached by header.
+#[derive(Clone, Debug)]
+pub struct Passthrough {
+    pub mode: PassthroughMode,
+    pub allow_hosts: Vec<AllowedHost>,
+    pub allow_ports: Vec<u16>,
+    pub max_concurrent: u32,
+    pub max_concurrent_per_client: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PassthroughMode {
+    Allowlist,
+    Off,
+    Public,
+}
+
+/// A host the operator named: reachable whatever its address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AllowedHost {
+    pub host: String,
+    /// `None` allows the default port only.
+    pub port: Option<u16>,
+    /// An entry `http://h:p` makes header `h:p` go by http.
+    pub secure: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    pub connect: Duration,
+    pub first_byte: Duration,
+    pub idle: Duration,
+    pub total: Duration,
+    pub client_head: Duration,
+    pub client_write: Duration,
+    pub drain: Duration,
+    pub keep_alive: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            first_byte: Duration::from_secs(600),
+            idle: Duration::from_secs(120),
+            total: Duration::from_secs(3600),
+            client_head: Duration::from_secs(10),
+            client_write: Duration::from_secs(60),
+            drain: Duration::from_secs(30),
+            keep_alive: Duration::from_secs(15),
+        }
+    }
+}
+
+/// Bytes and counts.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub body: u64,
+    pub buffered_total: u64,
+    pub head: u64,
+    pub headers: usize,
+    pub uri: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { body: 64 << 20, buffered_total: 512 << 20, head: 64 << 10, headers: 100, uri: 8 << 10 }
+    }
+}
+
+/// Facts about the host that decide defaults.
+#[derive(Clone, Copy, Debug)]
+pub struct Host {
+    /// The listener is bound to a loopback address only.
+    pub loopback: bool,
+    /// The native server (not the Worker).
+    pub native: bool,
+}

@@ -1,0 +1,98 @@
+//! What an exchange is told and what it asks for.
+
+use bytes::Bytes;
+use http::{request, response};
+
+use crate::record::Record;
+use crate::time::Timestamp;
+use crate::url::Origin;
+
+/// News for an exchange.
+#[derive(Debug)]
+pub enum Input<'a> {
+    UpstreamHead(&'a response::Parts),
+    UpstreamChunk(Bytes),
+    /// The upstream's body ended as its framing says.
+    UpstreamEnd,
+    UpstreamFailed(TransportError),
+    /// The time asked for by [`Step::Read`] has come.
+    Deadline,
+    /// The client left; everything stops.
+    ClientGone,
+}
+
+/// What to do next.
+#[derive(Debug)]
+pub enum Step {
+    /// Open an exchange with the upstream; answer with `UpstreamHead` or `UpstreamFailed`.
+    Send(Box<Outgoing>),
+    /// Wait for the upstream (its head after `Send`, else its body), at the longest until then.
+    Read { until: Timestamp },
+    /// The head for the client; given once, before any `Emit`.
+    Reply(response::Parts),
+    /// Bytes for the client.
+    Emit(Bytes),
+    /// It is over. If `abort`, the client's connection is broken off, because the reply is not whole.
+    Finish { record: Box<Record>, abort: bool },
+}
+
+/// A request for an upstream.
+#[derive(Debug)]
+pub struct Outgoing {
+    pub origin: Origin,
+    /// Method, URI in absolute form, headers (with `host`, without framing headers).
+    pub head: request::Parts,
+    pub body: Body,
+    pub reach: Reach,
+}
+
+/// Body of a request for an upstream.
+#[derive(Debug)]
+pub enum Body {
+    Bytes(Bytes),
+    /// The client's own body, streamed with backpressure, after what was read of it already.
+    Client {
+        prefix: Bytes,
+    },
+}
+
+/// Which addresses a connection may go to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Wherever the configuration says: the operator named the host.
+    Configured,
+    /// The built-in mock: no connection at all.
+    Mock,
+    /// Public addresses only: a client named the host.
+    Public,
+}
+
+/// Why an upstream could not be reached or broke off.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{kind:?}: {detail}")]
+pub struct TransportError {
+    pub kind: TransportErrorKind,
+    /// The connection had served a request before, and no byte of a response came: the peer had probably closed it.
+    pub stale: bool,
+    /// For the log, never for the client.
+    pub detail: String,
+}
+
+/// Kinds of transport errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransportErrorKind {
+    /// The client's request body could not be read.
+    ClientBody,
+    /// Refused, unreachable, or too slow to connect.
+    Connect,
+    /// The name does not resolve.
+    Dns,
+    /// The address filter refused every address.
+    Forbidden,
+    /// Not HTTP, or broken framing.
+    Protocol,
+    /// The connection broke.
+    Reset,
+    Timeout,
+    Tls,
+}

@@ -1,0 +1,83 @@
+//! The two bodies the driver makes: what goes to an upstream, and what goes to the client.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use crate::Platform;
+
+/// The body of a request for an upstream.
+#[derive(Debug)]
+pub enum OutgoingBody<C> {
+    /// Sent with its length.
+    Bytes(Option<Bytes>),
+    /// What was read of the client's body, then the rest of it, as it comes.
+    Client { prefix: Option<Bytes>, body: C },
+}
+
+impl<C: Body<Data = Bytes> + Unpin> Body for OutgoingBody<C> {
+    type Data = Bytes;
+    type Error = C::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, C::Error>>> {
+        match self.get_mut() {
+            Self::Bytes(bytes) => Poll::Ready(bytes.take().filter(|b| !b.is_empty()).map(|b| Ok(Frame::data(b)))),
+            Self::Client { prefix, body } => match prefix.take().filter(|p| !p.is_empty()) {
+                Some(prefix) => Poll::Ready(Some(Ok(Frame::data(prefix)))),
+                None => Pin::new(body).poll_frame(cx),
+            },
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Bytes(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
+            Self::Client { prefix, body } => prefix.as_ref().is_none_or(Bytes::is_empty) && body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let length = |b: &Option<Bytes>| b.as_ref().map_or(0, |b| b.len() as u64);
+        match self {
+            Self::Bytes(bytes) => SizeHint::with_exact(length(bytes)),
+            Self::Client { prefix, body } => {
+                let (mut hint, before) = (body.size_hint(), length(prefix));
+                if let Some(upper) = hint.upper() {
+                    hint.set_upper(upper.saturating_add(before));
+                }
+                hint.set_lower(hint.lower().saturating_add(before));
+                hint
+            }
+        }
+    }
+}
+
+/// The reply on its way to the client. Its error breaks the client's connection off.
+#[derive(Debug)]
+pub struct ReplyBody<P: Platform> {
+    whole: Option<Bytes>,
+    platform: std::marker::PhantomData<P>,
+}
+
+/// The reply is not whole and the client must see it: the connection is broken off.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the reply was cut short")]
+pub struct Aborted;
+
+impl<P: Platform> ReplyBody<P> {
+    /// A body that is all there.
+    pub fn whole(bytes: Bytes) -> Self {
+        Self { whole: Some(bytes), platform: std::marker::PhantomData }
+    }
+}
+
+impl<P: Platform> Body for ReplyBody<P> {
+    type Data = Bytes;
+    type Error = Aborted;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
+        Poll::Ready(self.get_mut().whole.take().map(|b| Ok(Frame::data(b))))
+    }
+}
