@@ -6,7 +6,9 @@
 
 mod answer;
 mod content;
+mod documented;
 mod history;
+mod message;
 mod own;
 mod plan;
 mod schema;
