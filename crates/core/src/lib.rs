@@ -4,13 +4,20 @@
 //! runs natively and in a Cloudflare Worker, and its tests need no runtime.
 
 pub mod catalog;
+pub mod credentials;
 pub mod dialect;
 pub mod exchange;
+pub mod headers;
 pub mod hub;
 pub mod json;
+pub mod name;
 pub mod provider;
 pub mod record;
+pub mod refusal;
+pub mod route;
 pub mod secret;
 pub mod settings;
+pub mod splice;
+pub mod sse;
 pub mod time;
 pub mod url;

@@ -4,10 +4,12 @@
 //! duplicate key and an odd escape survive because nothing here ever turns them into numbers, maps or `String`s.
 
 mod members;
+mod scan;
 mod text;
 mod write;
 
 pub use members::{Ext, Kind, Members, WireError, elements, kind};
+pub use scan::{ScanError, Span, scan_object};
 pub use serde_json::value::RawValue;
 pub use text::JsonStr;
 pub use write::{Arr, Obj, array, escape_into, object};

@@ -16,6 +16,11 @@ impl<'a> JsonStr<'a> {
         raw.get().strip_prefix('"').and_then(|s| s.strip_suffix('"')).map(|s| Self(Cow::Borrowed(s)))
     }
 
+    /// Text that stood between the quotes of a JSON string.
+    pub const fn written(inside: &'a str) -> Self {
+        Self(Cow::Borrowed(inside))
+    }
+
     /// Plain text, escaped where JSON asks for it.
     pub fn escape(text: &'a str) -> Self {
         if text.bytes().any(|b| b == b'"' || b == b'\\' || b < 0x20) {

@@ -1,8 +1,10 @@
 //! Providers as data.
 
+mod quirk_rows;
 mod quirks;
+pub mod table;
 
-pub use quirks::{ContentForm, LimitField, Patch, Quirks, ReasoningField, StreamUsage, ToolId};
+pub use quirks::{ContentForm, ForcedChoice, LimitField, Patch, Quirks, ReasoningField, StreamUsage, ToolId};
 
 use std::time::Duration;
 

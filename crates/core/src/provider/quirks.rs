@@ -1,48 +1,82 @@
 //! What a Chat-compatible provider takes and refuses, as data: one row per provider, never a branch on its name.
+//!
+//! The rows are in `quirk_rows.rs`; this file says what each field means.
 
 /// The quirks of one provider in the OpenAI Chat dialect. [`Quirks::OPENAI`] is the default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quirks {
-    /// Top-level request members that provider refuses: removed from relayed and translated bodies alike.
+    /// Top-level members of a translated request that it refuses.
     pub drop: &'static [&'static str],
-    /// Top-level request members it spells otherwise, `(ours, theirs)`.
+    /// Top-level members of a translated request it spells otherwise, `(ours, theirs)`.
     pub rename: &'static [(&'static str, &'static str)],
+    /// Edits of a relayed Chat request, made by splicing its top level; only what is known to be refused.
+    pub relay_patches: &'static [Patch],
     /// What it calls the output limit.
     pub limit: LimitField,
+    /// The smallest output limit it takes; smaller wishes are raised.
+    pub min_output: u64,
     /// How usage of a stream is had.
     pub stream_usage: StreamUsage,
     /// What tool call ids must look like.
     pub tool_id: ToolId,
+    /// Does it take tools at all?
+    pub tools: bool,
+    /// When it obeys a forced tool choice.
+    pub forced_choice: ForcedChoice,
     /// The word that forces some tool call (`required`, or Mistral's `any`).
     pub tool_choice_any: &'static str,
     /// Does it take `parallel_tool_calls`?
     pub parallel_tool_calls: bool,
+    /// Does it take `strict` on functions?
+    pub strict_tools: bool,
+    /// `$schema` at the root of a schema is refused: left out of a copy.
+    pub plain_schema: bool,
+    /// What stands in for the empty text of a tool result.
+    pub empty_tool_result: &'static str,
     /// System prompts go as `developer`? (OpenAI takes both; compatibles know only `system`.)
     pub developer_role: bool,
     /// Content it takes in user and system messages.
     pub content: ContentForm,
-    /// In which member of an assistant message it wants earlier reasoning back.
+    /// In which form an assistant message carries earlier reasoning back.
     pub reasoning_field: ReasoningField,
+    /// Assistant turns with tool calls must have the reasoning member, if only as `""`.
+    pub reasoning_backfill: bool,
     /// Does it take `reasoning_effort`?
     pub reasoning_effort: bool,
+    /// Its word for each effort from `none` to `max`; none means the effort cannot be said.
+    pub effort_words: [Option<&'static str>; 7],
+    /// Thinking is switched by a member `thinking: {"type": "enabled" | "disabled"}`.
+    pub thinking_member: bool,
     /// Tool calls of a stream come one after the other: a higher index closes the lower ones.
     pub sequential_calls: bool,
     /// Completion tokens exclude reasoning tokens (xAI, Perplexity).
     pub reasoning_outside_completion: bool,
+    /// A JSON answer may come as reasoning, with empty content.
+    pub answer_in_reasoning: bool,
     /// `response_format: json_schema` is understood; otherwise the schema goes into the system text.
     pub json_schema: bool,
     /// `file` content parts (PDF) are understood.
     pub file_parts: bool,
+    /// `cache_control` on content parts and tools is understood.
+    pub cache_control: bool,
     /// Which member takes the end user's id; none drops it.
     pub user_field: Option<&'static str>,
+    /// Its words for OpenAI's service tiers, `(ours, theirs)`; a tier that is not listed is dropped.
+    pub service_tiers: &'static [(&'static str, &'static str)],
     /// Largest temperature, in tenths.
     pub max_temperature_tenths: u32,
+    /// Temperature 0 demands that `top_p` be left out.
+    pub greedy_without_top_p: bool,
     /// Most stop sequences.
     pub max_stop: usize,
     /// `top_k` is understood.
     pub top_k: bool,
-    /// The last turn must be a user's or a tool's: a trailing system turn is folded into it.
+    /// The last turn must be a user's or a tool's: system turns in the middle are folded into user turns.
     pub strict_last_turn: bool,
+    /// A trailing assistant turn is continued when it is marked `prefix: true`.
+    pub prefix_member: bool,
+    /// User and assistant turns must alternate: neighbours of one role are merged.
+    pub strict_alternation: bool,
 }
 
 /// A named edit of a relayed body.
@@ -77,6 +111,13 @@ pub enum ToolId {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForcedChoice {
+    Always,
+    /// Only while thinking is off; otherwise the choice becomes `auto` and a sentence in the system text.
+    WithoutThinking,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContentForm {
     /// Strings or parts.
     Parts,
@@ -86,42 +127,19 @@ pub enum ContentForm {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReasoningField {
+    /// OpenRouter's `reasoning_details`, with signatures.
+    Details,
     None,
     Reasoning,
     ReasoningContent,
+    /// Mistral: a `thinking` part in the content.
+    ThinkingPart,
 }
 
-impl Quirks {
-    /// OpenAI itself.
-    pub const OPENAI: Self = Self {
-        drop: &[],
-        rename: &[],
-        limit: LimitField::MaxCompletionTokens,
-        stream_usage: StreamUsage::Ask,
-        tool_id: ToolId::Any,
-        tool_choice_any: "required",
-        parallel_tool_calls: true,
-        developer_role: false,
-        content: ContentForm::Parts,
-        reasoning_field: ReasoningField::None,
-        reasoning_effort: true,
-        sequential_calls: true,
-        reasoning_outside_completion: false,
-        json_schema: true,
-        file_parts: true,
-        user_field: Some("safety_identifier"),
-        max_temperature_tenths: 20,
-        max_stop: 4,
-        top_k: false,
-        strict_last_turn: false,
-    };
+/// OpenAI's own words for the efforts.
+pub(super) const ALL_EFFORTS: [Option<&str>; 7] =
+    [Some("none"), Some("minimal"), Some("low"), Some("medium"), Some("high"), Some("xhigh"), Some("max")];
 
-    /// A provider nobody described: plain OpenAI-compatible, tolerant.
-    pub const COMPATIBLE: Self = Self {
-        limit: LimitField::MaxTokens,
-        sequential_calls: false,
-        reasoning_field: ReasoningField::ReasoningContent,
-        user_field: Some("user"),
-        ..Self::OPENAI
-    };
-}
+/// `low`, `medium`, `high`, and `none` to switch thinking off; everything else goes to its neighbour.
+pub(super) const COMMON_EFFORTS: [Option<&str>; 7] =
+    [Some("none"), Some("low"), Some("low"), Some("medium"), Some("high"), Some("high"), Some("high")];

@@ -1,5 +1,7 @@
 //! What the configuration means: parsed, complete, immutable. One snapshot serves a request from start to end.
 
+mod build;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -121,12 +123,4 @@ pub struct Host {
     pub loopback: bool,
     /// The native server (not the Worker).
     pub native: bool,
-}
-
-impl Catalog {
-    /// What `settings` mean on `host`, or everything that is wrong with them.
-    pub fn build(settings: &crate::settings::Settings, host: Host) -> Result<Self, Vec<crate::settings::Problem>> {
-        let _ = (settings, host);
-        Err(Vec::new())
-    }
 }

@@ -1,0 +1,526 @@
+//! From what was written to what it means, with every problem reported at once.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use http::HeaderName;
+
+use super::{AllowedHost, Catalog, Cloudflare, Host, Limits, Passthrough, PassthroughMode, Surface, Timeouts};
+use crate::dialect::Dialect;
+use crate::provider::table::{ROWS, row};
+use crate::provider::{Auth, Azure, AzureForm, CloudflarePath, Provider, Quirks, Via};
+use crate::secret::Secret;
+use crate::settings::{self, Problem, Settings};
+use crate::url::{Base, split_authority};
+
+/// Azure's API version where none is configured.
+const AZURE_API_VERSION: &str = "2025-04-01-preview";
+
+/// The id of the built-in provider.
+pub const MOCK: &str = "mock";
+
+impl Catalog {
+    /// What `settings` mean on `host`, or everything that is wrong with them.
+    pub fn build(settings: &Settings, host: Host) -> Result<Self, Vec<Problem>> {
+        let mut build = Build { settings, host, problems: Vec::new() };
+        let catalog = build.catalog();
+        if build.problems.is_empty() { Ok(catalog) } else { Err(build.problems) }
+    }
+}
+
+struct Build<'s> {
+    settings: &'s Settings,
+    host: Host,
+    problems: Vec<Problem>,
+}
+
+impl Build<'_> {
+    fn problem(&mut self, path: impl Into<String>, what: impl Into<String>) {
+        self.problems.push(Problem { path: path.into(), what: what.into() });
+    }
+
+    fn catalog(&mut self) -> Catalog {
+        let settings = self.settings;
+        let gateway_token = settings.gateway_token.as_deref().and_then(Secret::new);
+        if gateway_token.is_none() && !(self.host.native && self.host.loopback) {
+            self.problem(
+                "gateway_token",
+                "is needed unless the gateway listens on a loopback address only: set GATEWAY_TOKEN, or listen on 127.0.0.1",
+            );
+        }
+        let cloudflare = self.cloudflare(gateway_token.as_ref());
+        let mut providers = BTreeMap::new();
+        let custom = settings.providers.keys().filter(|id| row(id).is_none() && *id != MOCK);
+        let any_custom = custom.clone().next().is_some();
+        for id in ROWS.iter().map(|r| r.id).chain(custom.map(String::as_str)) {
+            if let Some(provider) = self.provider(id, cloudflare.as_ref()) {
+                providers.insert(id.to_owned(), provider);
+            }
+        }
+        let bare =
+            self.host.native && self.host.loopback && gateway_token.is_none() && cloudflare.is_none() && !any_custom;
+        let mock = settings.providers.get(MOCK).and_then(|p| p.enabled).unwrap_or(bare);
+        if mock {
+            providers.insert(MOCK.to_owned(), mock_provider());
+        }
+        self.names(&providers);
+        let mut defaults: Vec<_> = settings.defaults.iter().map(|(p, id)| (p.clone(), id.clone())).collect();
+        // The longest pattern is the most specific one; equal lengths keep the order of their text.
+        defaults.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.len()));
+        Catalog {
+            gateway_token,
+            providers,
+            default_provider: settings.default_provider.clone(),
+            defaults,
+            aliases: settings.aliases.clone(),
+            cloudflare,
+            passthrough: self.passthrough(),
+            allow_origins: settings.allow_origins.clone(),
+            timeouts: self.timeouts(),
+            limits: self.limits(),
+            mock,
+            debug: settings.debug.unwrap_or(false),
+        }
+    }
+
+    fn cloudflare(&mut self, gateway_token: Option<&Secret>) -> Option<Cloudflare> {
+        let cf = &self.settings.cloudflare;
+        let (account_id, gateway_id) = match (given(cf.account_id.as_ref()), given(cf.gateway_id.as_ref())) {
+            (Some(account), Some(gateway)) => (account, gateway),
+            (None, None) => return None,
+            (Some(_), None) => {
+                // Workers AI needs only the account: not a mistake by itself.
+                return None;
+            }
+            (None, Some(_)) => {
+                self.problem("cloudflare.account_id", "is missing beside gateway_id: set ACCOUNT_ID");
+                return None;
+            }
+        };
+        for (key, id) in [("account_id", &account_id), ("gateway_id", &gateway_id)] {
+            if !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
+                self.problem(format!("cloudflare.{key}"), "may hold letters, digits, `-` and `_` only");
+            }
+        }
+        let surface = match cf.surface.as_deref() {
+            None | Some("native") => Surface::Native,
+            Some("compat") => Surface::Compat,
+            Some(_) => {
+                self.problem("cloudflare.surface", "must be \"native\" or \"compat\"");
+                Surface::Native
+            }
+        };
+        let base =
+            self.base("cloudflare.base_url", cf.base_url.as_deref().unwrap_or("https://gateway.ai.cloudflare.com/v1"))?;
+        let token = cf.token.as_deref().and_then(Secret::new).or_else(|| gateway_token.cloned());
+        Some(Cloudflare { account_id, gateway_id, token, surface, base })
+    }
+
+    fn base(&mut self, path: &str, text: &str) -> Option<Base> {
+        Base::parse(text).map_err(|why| self.problem(path, format!("{why}; write it as https://host/path"))).ok()
+    }
+
+    fn provider(&mut self, id: &str, cloudflare: Option<&Cloudflare>) -> Option<Provider> {
+        let (settings, row) = (self.settings, row(id));
+        let none = settings::Provider::default();
+        let written = settings.providers.get(id).unwrap_or(&none);
+        let at = |key: &str| format!("providers.{id}.{key}");
+        if id.is_empty() || id.contains('#') || id.chars().any(|c| c.is_control() || c.is_whitespace() || c == ',') {
+            self.problem(format!("providers.{id}"), "a provider id may not be empty or hold `#`, `,` or white space");
+            return None;
+        }
+        let dialects = self.dialects(id, written, row.map_or(&[][..], |r| r.dialects));
+        let azure = (id == "azure-openai").then(|| self.azure(written));
+        let base = self.provider_base(id, written, row.map(|r| r.base_url), azure.as_ref());
+        if row.is_none() && written.base_url.is_none() {
+            self.problem(at("base_url"), "a custom provider needs one, for example \"http://127.0.0.1:9000/v1\"");
+        }
+        let auth = match written.auth.as_deref().or_else(|| row.and_then(|r| r.auth_header)) {
+            Some("bearer") => Auth::Bearer,
+            None if row.is_none() && dialects.first() == Some(&Dialect::Anthropic) => {
+                Auth::Header(HeaderName::from_static("x-api-key"))
+            }
+            None => Auth::Bearer,
+            Some(name) => match HeaderName::from_bytes(name.as_bytes()) {
+                Ok(name) => Auth::Header(name),
+                Err(_) => {
+                    self.problem(at("auth"), "must be \"bearer\" or a header name");
+                    Auth::Bearer
+                }
+            },
+        };
+        let path = written
+            .cloudflare_path
+            .as_deref()
+            .map(|p| CloudflarePath { native: p.trim_matches('/').to_owned(), compat: row.and_then(|r| r.compat) });
+        let cloudflare_path = path.or_else(|| row.map(crate::provider::table::Row::cloudflare_path));
+        let via = self.via(id, written, cloudflare, cloudflare_path.as_ref());
+        Some(Provider {
+            id: id.to_owned(),
+            dialects,
+            base,
+            auth,
+            api_key: written.api_key.as_deref().and_then(Secret::new),
+            key_variable: row.and_then(|r| r.key_variables.first().copied()),
+            via,
+            cloudflare: cloudflare_path,
+            quirks: row.map_or(&Quirks::COMPATIBLE, |r| r.quirks),
+            azure,
+            paths: written
+                .paths
+                .iter()
+                .map(|(k, v)| (k.trim_matches('/').to_owned(), format!("/{}", v.trim_start_matches('/'))))
+                .collect(),
+            models: written.models.clone(),
+            first_byte: self.seconds(&at("first_byte"), written.first_byte),
+        })
+    }
+
+    fn dialects(&mut self, id: &str, written: &settings::Provider, default: &[Dialect]) -> Vec<Dialect> {
+        let Some(names) = &written.dialects else {
+            return if default.is_empty() { vec![Dialect::OpenAiChat] } else { default.to_vec() };
+        };
+        let mut dialects = Vec::new();
+        for name in names {
+            match name.parse() {
+                Ok(dialect) => dialects.push(dialect),
+                Err(()) => self.problem(
+                    format!("providers.{id}.dialects"),
+                    format!(
+                        "does not know \"{name}\": this release speaks openai-chat, openai-responses and anthropic"
+                    ),
+                ),
+            }
+        }
+        if names.is_empty() {
+            self.problem(format!("providers.{id}.dialects"), "must name at least one dialect");
+        }
+        dialects
+    }
+
+    fn provider_base(
+        &mut self,
+        id: &str,
+        written: &settings::Provider,
+        row_url: Option<&str>,
+        azure: Option<&Azure>,
+    ) -> Option<Base> {
+        if let Some(url) = &written.base_url {
+            return self.base(&format!("providers.{id}.base_url"), url);
+        }
+        let url = row_url?;
+        if url.contains("{resource}") {
+            let resource = azure?.resource.as_ref()?;
+            return Base::parse(&url.replace("{resource}", resource)).ok();
+        }
+        if url.contains("{account}") {
+            let account = given(self.settings.cloudflare.account_id.as_ref())?;
+            return Base::parse(&url.replace("{account}", &account)).ok();
+        }
+        Base::parse(url).ok()
+    }
+
+    fn azure(&mut self, written: &settings::Provider) -> Azure {
+        let resource = given(written.resource.as_ref());
+        if let Some(resource) = &resource
+            && (resource.len() > 63 || !resource.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
+        {
+            self.problem("providers.azure-openai.resource", "may hold letters, digits and `-` only, 63 at most");
+        }
+        let form = match written.form.as_deref() {
+            None | Some("deployment") => AzureForm::Deployment,
+            Some("v1") => AzureForm::V1,
+            Some(_) => {
+                self.problem("providers.azure-openai.form", "must be \"deployment\" or \"v1\"");
+                AzureForm::Deployment
+            }
+        };
+        let api_version = given(written.api_version.as_ref());
+        if let Some(version) = &api_version
+            && !version.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
+        {
+            self.problem("providers.azure-openai.api_version", "must look like 2024-10-21 or 2025-04-01-preview");
+        }
+        Azure { resource, api_version: api_version.unwrap_or_else(|| AZURE_API_VERSION.to_owned()), form }
+    }
+
+    fn via(
+        &mut self,
+        id: &str,
+        written: &settings::Provider,
+        cloudflare: Option<&Cloudflare>,
+        path: Option<&CloudflarePath>,
+    ) -> Via {
+        let reachable = cloudflare.is_some() && path.is_some();
+        match written.via.as_deref() {
+            Some("direct") => Via::Direct,
+            Some("cloudflare") if reachable => Via::Cloudflare,
+            Some("cloudflare") => {
+                let why = if cloudflare.is_none() {
+                    "needs ACCOUNT_ID and GATEWAY_ID"
+                } else {
+                    "needs cloudflare_path for a custom provider"
+                };
+                self.problem(format!("providers.{id}.via"), why);
+                Via::Direct
+            }
+            Some(_) => {
+                self.problem(format!("providers.{id}.via"), "must be \"direct\" or \"cloudflare\"");
+                Via::Direct
+            }
+            None if reachable => Via::Cloudflare,
+            None => Via::Direct,
+        }
+    }
+
+    fn names(&mut self, providers: &BTreeMap<String, Provider>) {
+        let known = || providers.keys().cloned().collect::<Vec<_>>().join(", ");
+        if let Some(id) = &self.settings.default_provider
+            && !providers.contains_key(id)
+        {
+            self.problem("default_provider", format!("names no provider; known: {}", known()));
+        }
+        for (pattern, id) in &self.settings.defaults {
+            if !providers.contains_key(id) {
+                self.problem(format!("defaults.\"{pattern}\""), format!("names no provider; known: {}", known()));
+            }
+        }
+        for (alias, target) in &self.settings.aliases {
+            let provider = target.rsplit_once('#');
+            if !provider.is_some_and(|(model, id)| !model.is_empty() && providers.contains_key(id)) {
+                self.problem(
+                    format!("aliases.{alias}"),
+                    format!("must be model#provider with a known provider; known: {}", known()),
+                );
+            }
+        }
+    }
+
+    fn passthrough(&mut self) -> Passthrough {
+        let written = &self.settings.passthrough;
+        let mode = match written.mode.as_deref() {
+            Some("off") => PassthroughMode::Off,
+            Some("allowlist") => PassthroughMode::Allowlist,
+            Some("public") => PassthroughMode::Public,
+            // As in the seeds on the Worker; on a native address that others can reach it would be an open relay.
+            None if self.host.loopback || !self.host.native => PassthroughMode::Public,
+            None => PassthroughMode::Allowlist,
+            Some(_) => {
+                self.problem("passthrough.mode", "must be \"off\", \"allowlist\" or \"public\"");
+                PassthroughMode::Off
+            }
+        };
+        let mut allow_hosts = Vec::new();
+        for entry in &written.allow_hosts {
+            let (secure, rest) = match entry.split_once("://") {
+                Some(("http", rest)) => (false, rest),
+                Some(("https", rest)) => (true, rest),
+                Some(_) => (true, ""),
+                None => (true, entry.as_str()),
+            };
+            match split_authority(rest.trim_end_matches('/')) {
+                Some((host, port)) => allow_hosts.push(AllowedHost { host, port, secure }),
+                None => self.problem(
+                    "passthrough.allow_hosts",
+                    format!("\"{entry}\" is not host, host:port or http://host:port"),
+                ),
+            }
+        }
+        Passthrough {
+            mode,
+            allow_hosts,
+            allow_ports: written.allow_ports.clone(),
+            max_concurrent: written.max_concurrent.unwrap_or(256),
+            max_concurrent_per_client: written.max_concurrent_per_client.unwrap_or(64),
+        }
+    }
+
+    fn seconds(&mut self, path: &str, value: Option<f64>) -> Option<Duration> {
+        let seconds = value?;
+        if !(0.001..=31_536_000.0).contains(&seconds) {
+            self.problem(path, "must be seconds between 0.001 and a year");
+            return None;
+        }
+        Some(Duration::from_secs_f64(seconds))
+    }
+
+    fn timeouts(&mut self) -> Timeouts {
+        let (written, default) = (self.settings.timeouts.clone(), Timeouts::default());
+        let mut take = |key: &str, value, default| self.seconds(&format!("timeouts.{key}"), value).unwrap_or(default);
+        Timeouts {
+            connect: take("connect", written.connect, default.connect),
+            first_byte: take("first_byte", written.first_byte, default.first_byte),
+            idle: take("idle", written.idle, default.idle),
+            total: take("total", written.total, default.total),
+            client_head: take("client_head", written.client_head, default.client_head),
+            client_write: take("client_write", written.client_write, default.client_write),
+            drain: take("drain", written.drain, default.drain),
+            keep_alive: take("keep_alive", written.keep_alive, default.keep_alive),
+        }
+    }
+
+    fn limits(&mut self) -> Limits {
+        let (written, default) = (self.settings.limits.clone(), Limits::default());
+        let mut take = |key: &str, value: Option<&String>, default: u64| match value.map(|v| bytes(v)) {
+            None => default,
+            Some(Some(bytes)) => bytes,
+            Some(None) => {
+                self.problem(format!("limits.{key}"), "must be a size like \"64 MiB\", \"8 KiB\" or a number of bytes");
+                default
+            }
+        };
+        let small = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+        Limits {
+            body: take("body", written.body.as_ref(), default.body),
+            buffered_total: take("buffered_total", written.buffered_total.as_ref(), default.buffered_total),
+            head: take("head", written.head.as_ref(), default.head),
+            uri: small(take("uri", written.uri.as_ref(), default.uri as u64)),
+            headers: written.headers.map_or(default.headers, usize::from),
+        }
+    }
+}
+
+fn given(text: Option<&String>) -> Option<String> {
+    text.filter(|t| !t.is_empty()).cloned()
+}
+
+/// `"64 MiB"`, `"8KiB"`, `"1000"`.
+fn bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit.trim() {
+        "" | "B" => 1,
+        "KiB" | "K" => 1 << 10,
+        "MiB" | "M" => 1 << 20,
+        "GiB" | "G" => 1 << 30,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor).filter(|n| *n > 0)
+}
+
+/// The built-in provider: no network, every dialect.
+fn mock_provider() -> Provider {
+    Provider {
+        id: MOCK.to_owned(),
+        dialects: vec![Dialect::OpenAiChat, Dialect::Anthropic],
+        base: None,
+        auth: Auth::Bearer,
+        api_key: None,
+        key_variable: None,
+        via: Via::Mock,
+        cloudflare: None,
+        quirks: &Quirks::OPENAI,
+        azure: None,
+        paths: BTreeMap::new(),
+        models: vec!["echo".to_owned(), "script".to_owned()],
+        first_byte: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOCAL: Host = Host { loopback: true, native: true };
+    const OPEN: Host = Host { loopback: false, native: true };
+
+    fn problems(settings: &Settings, host: Host) -> Vec<String> {
+        Catalog::build(settings, host).err().unwrap_or_default().into_iter().map(|p| p.path).collect()
+    }
+
+    #[test]
+    fn nothing_configured_gives_the_mock_and_every_row() {
+        let catalog = Catalog::build(&Settings::default(), LOCAL).unwrap();
+        assert_eq!(catalog.providers.len(), ROWS.len() + 1);
+        assert!(catalog.mock && catalog.passthrough.mode == PassthroughMode::Public);
+        assert!(catalog.providers.values().all(|p| p.via != Via::Cloudflare));
+        assert!(catalog.providers["azure-openai"].base.is_none());
+    }
+
+    #[test]
+    fn a_public_address_needs_a_token() {
+        assert_eq!(problems(&Settings::default(), OPEN), ["gateway_token"]);
+        let settings = Settings { gateway_token: Some("t".into()), ..Settings::default() };
+        let catalog = Catalog::build(&settings, OPEN).unwrap();
+        assert!(!catalog.mock && catalog.passthrough.mode == PassthroughMode::Allowlist);
+    }
+
+    #[test]
+    fn cloudflare_is_the_default_way_once_configured() {
+        let mut settings = Settings::default();
+        settings.cloudflare.account_id = Some("acc".into());
+        settings.cloudflare.gateway_id = Some("gw".into());
+        settings.gateway_token = Some("t".into());
+        settings
+            .providers
+            .insert("groq".into(), settings::Provider { via: Some("direct".into()), ..Default::default() });
+        let catalog = Catalog::build(&settings, LOCAL).unwrap();
+        assert_eq!(catalog.providers["openai"].via, Via::Cloudflare);
+        assert_eq!(catalog.providers["groq"].via, Via::Direct);
+        assert!(catalog.cloudflare.unwrap().token.unwrap().matches(b"t"));
+        assert!(catalog.providers["workers-ai"].base.as_ref().unwrap().path.contains("/accounts/acc/"));
+    }
+
+    #[test]
+    fn every_problem_is_reported() {
+        let mut settings = Settings { default_provider: Some("nope".into()), ..Settings::default() };
+        settings.cloudflare.gateway_id = Some("gw".into());
+        settings.aliases.insert("fast".into(), "gpt-5.5".into());
+        settings.defaults.insert("x*".into(), "nobody".into());
+        settings.passthrough.mode = Some("on".into());
+        settings.passthrough.allow_hosts = vec!["a b".into()];
+        settings.timeouts.idle = Some(0.0);
+        settings.limits.body = Some("64 XB".into());
+        settings.providers.insert(
+            "my".into(),
+            settings::Provider {
+                dialects: Some(vec!["gemini".into()]),
+                via: Some("cloudflare".into()),
+                ..Default::default()
+            },
+        );
+        settings.providers.insert(
+            "azure-openai".into(),
+            settings::Provider { resource: Some("httpbin.org#".into()), form: Some("x".into()), ..Default::default() },
+        );
+        settings.providers.insert(
+            "openai".into(),
+            settings::Provider {
+                base_url: Some("api.openai.com".into()),
+                auth: Some("a b".into()),
+                ..Default::default()
+            },
+        );
+        let found = problems(&settings, LOCAL);
+        for want in [
+            "cloudflare.account_id",
+            "default_provider",
+            "aliases.fast",
+            "defaults.\"x*\"",
+            "passthrough.mode",
+            "passthrough.allow_hosts",
+            "timeouts.idle",
+            "limits.body",
+            "providers.my.dialects",
+            "providers.my.base_url",
+            "providers.my.via",
+            "providers.azure-openai.resource",
+            "providers.azure-openai.form",
+            "providers.openai.base_url",
+            "providers.openai.auth",
+        ] {
+            assert!(found.iter().any(|f| f == want), "{want} not in {found:?}");
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(bytes("64 MiB"), Some(64 << 20));
+        assert_eq!(bytes("8KiB"), Some(8192));
+        assert_eq!(bytes("1000"), Some(1000));
+        for bad in ["", "0", "x", "1 TB", "-1", "99999999999999999999"] {
+            assert_eq!(bytes(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! One validating pass over a JSON text that keeps nothing but the spans of the top-level members.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use memchr::memchr2;
+
+use super::JsonStr;
+
+/// Deepest nesting accepted, in arrays and objects.
+const MAX_DEPTH: usize = 128;
+
+/// The text is not JSON (RFC 8259) from this byte on, or nested deeper than 128 levels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{} at byte {}", .what, .at)]
+pub struct ScanError {
+    /// Byte offset into the text.
+    pub at: usize,
+    /// What is wrong there.
+    pub what: &'static str,
+}
+
+/// A top-level member and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The key with its quotes.
+    pub key: Range<usize>,
+    pub value: Range<usize>,
+}
+
+impl Span {
+    /// The decoded key.
+    pub fn name<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let inside = text.get(self.key.start + 1..self.key.end.saturating_sub(1)).unwrap_or_default();
+        JsonStr::written(inside).into_text()
+    }
+
+    /// The value, as written.
+    pub fn text<'a>(&self, text: &'a str) -> &'a str {
+        text.get(self.value.clone()).unwrap_or_default()
+    }
+}
+
+/// Validates `text` as one JSON object and returns its top-level members in order, duplicates included.
+pub fn scan_object(text: &str) -> Result<Vec<Span>, ScanError> {
+    let mut scanner = Scanner { bytes: text.as_bytes(), at: 0 };
+    scanner.space();
+    if scanner.peek() != Some(b'{') {
+        // Tell bad JSON from JSON that is no object.
+        scanner.value(0)?;
+        return Err(ScanError { at: 0, what: "expected an object" });
+    }
+    scanner.at += 1;
+    let mut spans = Vec::with_capacity(16);
+    scanner.space();
+    if scanner.peek() == Some(b'}') {
+        scanner.at += 1;
+    } else {
+        loop {
+            scanner.space();
+            let key_start = scanner.at;
+            scanner.string()?;
+            let key = key_start..scanner.at;
+            scanner.space();
+            scanner.expect(b':', "expected a colon")?;
+            scanner.space();
+            let value_start = scanner.at;
+            scanner.value(1)?;
+            spans.push(Span { key, value: value_start..scanner.at });
+            scanner.space();
+            match scanner.next() {
+                Some(b',') => {}
+                Some(b'}') => break,
+                _ => return Err(scanner.error_before("expected a comma or a closing brace")),
+            }
+        }
+    }
+    scanner.space();
+    if scanner.at < scanner.bytes.len() { Err(scanner.error("unexpected text after the object")) } else { Ok(spans) }
+}
+
+struct Scanner<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Scanner<'_> {
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    fn next(&mut self) -> Option<u8> {
+        let byte = self.peek();
+        self.at += 1;
+        byte
+    }
+
+    fn error(&self, what: &'static str) -> ScanError {
+        ScanError { at: self.at.min(self.bytes.len()), what }
+    }
+
+    fn error_before(&self, what: &'static str) -> ScanError {
+        ScanError { at: self.at.saturating_sub(1).min(self.bytes.len()), what }
+    }
+
+    fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), ScanError> {
+        if self.next() == Some(byte) { Ok(()) } else { Err(self.error_before(what)) }
+    }
+
+    fn space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+            self.at += 1;
+        }
+    }
+
+    /// Skips one value. `depth` counts the containers around it; nested ones are kept on a stack, not in recursion.
+    fn value(&mut self, depth: usize) -> Result<(), ScanError> {
+        // One entry per open container: is it an object?
+        let mut open: Vec<bool> = Vec::new();
+        loop {
+            self.space();
+            if matches!(self.peek(), Some(b'{' | b'[')) && open.len() + depth >= MAX_DEPTH {
+                return Err(self.error("nested too deeply"));
+            }
+            match self.peek() {
+                Some(b'{') => {
+                    self.at += 1;
+                    self.space();
+                    if self.peek() == Some(b'}') {
+                        self.at += 1;
+                    } else {
+                        open.push(true);
+                        self.key()?;
+                        continue;
+                    }
+                }
+                Some(b'[') => {
+                    self.at += 1;
+                    self.space();
+                    if self.peek() == Some(b']') {
+                        self.at += 1;
+                    } else {
+                        open.push(false);
+                        continue;
+                    }
+                }
+                Some(b'"') => self.string()?,
+                Some(b't') => self.word(b"true")?,
+                Some(b'f') => self.word(b"false")?,
+                Some(b'n') => self.word(b"null")?,
+                Some(b'-' | b'0'..=b'9') => self.number()?,
+                _ => return Err(self.error("expected a value")),
+            }
+            // A value has ended: go on in, or close, the containers around it.
+            loop {
+                let Some(&object) = open.last() else { return Ok(()) };
+                self.space();
+                match (self.next(), object) {
+                    (Some(b','), true) => {
+                        self.key()?;
+                        break;
+                    }
+                    (Some(b','), false) => break,
+                    (Some(b'}'), true) | (Some(b']'), false) => {
+                        open.pop();
+                    }
+                    _ => return Err(self.error_before("expected a comma or a closing bracket")),
+                }
+            }
+        }
+    }
+
+    fn key(&mut self) -> Result<(), ScanError> {
+        self.space();
+        self.string()?;
+        self.space();
+        self.expect(b':', "expected a colon")
+    }
+
+    fn string(&mut self) -> Result<(), ScanError> {
+        self.expect(b'"', "expected a string")?;
+        loop {
+            let rest = self.bytes.get(self.at..).unwrap_or_default();
+            let Some(length) = memchr2(b'"', b'\\', rest) else {
+                self.at = self.bytes.len();
+                return Err(self.error("unterminated string"));
+            };
+            let (plain, tail) = rest.split_at(length);
+            if plain.iter().any(|b| *b < 0x20) {
+                self.at += plain.iter().position(|b| *b < 0x20).unwrap_or(0);
+                return Err(self.error("raw control character in a string"));
+            }
+            self.at += length + 1;
+            if tail.first() == Some(&b'"') {
+                return Ok(());
+            }
+            match self.next() {
+                Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {}
+                Some(b'u') => {
+                    let hex = self.bytes.get(self.at..self.at + 4).unwrap_or_default();
+                    if hex.len() < 4 || !hex.iter().all(u8::is_ascii_hexdigit) {
+                        return Err(self.error("bad unicode escape"));
+                    }
+                    self.at += 4;
+                }
+                _ => return Err(self.error_before("bad escape")),
+            }
+        }
+    }
+
+    fn word(&mut self, word: &'static [u8]) -> Result<(), ScanError> {
+        if self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(word)) {
+            self.at += word.len();
+            Ok(())
+        } else {
+            Err(self.error("expected a value"))
+        }
+    }
+
+    fn number(&mut self) -> Result<(), ScanError> {
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        match self.next() {
+            Some(b'0') => {}
+            Some(b'1'..=b'9') => self.digits(),
+            _ => return Err(self.error_before("bad number")),
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.some_digits()?;
+        }
+        if matches!(self.peek(), Some(b'e' | b'E')) {
+            self.at += 1;
+            if matches!(self.peek(), Some(b'+' | b'-')) {
+                self.at += 1;
+            }
+            self.some_digits()?;
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) {
+        while matches!(self.peek(), Some(b'0'..=b'9')) {
+            self.at += 1;
+        }
+    }
+
+    fn some_digits(&mut self) -> Result<(), ScanError> {
+        let start = self.at;
+        self.digits();
+        if self.at > start { Ok(()) } else { Err(self.error("bad number")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_members_where_they_stand() {
+        let text = " {\"mod\\u0065l\" :\t\"a\\\"b\" , \"x\":[1,{\"model\":2}],\"model\":1e2}\n";
+        let spans = scan_object(text).unwrap();
+        let found: Vec<_> = spans.iter().map(|s| (s.name(text).into_owned(), s.text(text))).collect();
+        assert_eq!(
+            found,
+            [("model".to_owned(), "\"a\\\"b\""), ("x".to_owned(), "[1,{\"model\":2}]"), ("model".to_owned(), "1e2")]
+        );
+        assert!(scan_object("{}").unwrap().is_empty());
+    }
+
+    /// The scanner takes what `serde_json` takes and refuses what it refuses.
+    #[test]
+    fn agrees_with_serde_json() {
+        let cases = [
+            r#"{"a":1}"#,
+            r#"{"a":-0.5e+3,"b":null}"#,
+            r#"{"a":"\u12aF"}"#,
+            r#"{"a":01}"#,
+            r#"{"a":1.}"#,
+            r#"{"a":.5}"#,
+            r#"{"a":1,}"#,
+            r#"{a:1}"#,
+            r#"{"a" 1}"#,
+            r#"{"a":"\x"}"#,
+            r#"{"a":"\u12"}"#,
+            "{\"a\":\"\n\"}",
+            r#"{"a":tru}"#,
+            r#"{"a":[1,2}"#,
+            r#"{"a":[1 2]}"#,
+            r#"{"a":{}}x"#,
+            "",
+            "[1]",
+            r#"{"a":"#,
+            r#"{"a":"b"#,
+            r#"{"a":[],"b":{"c":[[]]}}"#,
+            r#"{"a":+1}"#,
+            r#"{"a":1e}"#,
+            r#"{"a":-}"#,
+            "nul",
+            r#"{"a":[,]}"#,
+            "{,}",
+        ];
+        for case in cases {
+            let serde = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(case).is_ok();
+            assert_eq!(scan_object(case).is_ok(), serde, "{case}");
+        }
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let nested = |n: usize| format!("{{\"a\":{}{}}}", "[".repeat(n), "]".repeat(n));
+        assert!(scan_object(&nested(127)).is_ok());
+        assert_eq!(scan_object(&nested(128)).unwrap_err().what, "nested too deeply");
+        assert!(scan_object(&"[".repeat(1_000_000)).is_err());
+    }
+}

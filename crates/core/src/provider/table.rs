@@ -1,0 +1,179 @@
+//! The providers of the product, one row each. Adding one is adding a row; behaviour is in the fields, not in code.
+//!
+//! Paths through Cloudflare: <https://developers.cloudflare.com/ai-gateway/usage/providers/>.
+
+use super::{CloudflarePath, Quirks};
+use crate::dialect::Dialect;
+
+/// What is known of a provider before anything is configured.
+#[derive(Debug)]
+pub struct Row {
+    pub id: &'static str,
+    /// Served dialects, best first.
+    pub dialects: &'static [Dialect],
+    /// Direct base URL; `{account}` is the Cloudflare account, `{resource}` the Azure resource.
+    pub base_url: &'static str,
+    /// Header that carries the key; `None` is `Authorization: Bearer`.
+    pub auth_header: Option<&'static str>,
+    /// Environment variables that hold its key, the first one being the name in messages.
+    pub key_variables: &'static [&'static str],
+    /// What follows `/v1/{account}/{gateway}/`; empty means that only the compat surface has it.
+    pub cloudflare: &'static str,
+    /// Its prefix in compat model names.
+    pub compat: Option<&'static str>,
+    pub quirks: &'static Quirks,
+}
+
+impl Row {
+    /// Its place at Cloudflare.
+    pub fn cloudflare_path(&self) -> CloudflarePath {
+        CloudflarePath { native: self.cloudflare.to_owned(), compat: self.compat }
+    }
+}
+
+/// The row of `id`.
+pub fn row(id: &str) -> Option<&'static Row> {
+    ROWS.iter().find(|r| r.id == id)
+}
+
+const CHAT: &[Dialect] = &[Dialect::OpenAiChat];
+const CHAT_AND_RESPONSES: &[Dialect] = &[Dialect::OpenAiChat, Dialect::OpenAiResponses];
+
+/// Every provider of the product.
+pub const ROWS: &[Row] = &[
+    Row {
+        id: "openai",
+        dialects: CHAT_AND_RESPONSES,
+        base_url: "https://api.openai.com/v1",
+        auth_header: None,
+        key_variables: &["OPENAI_API_KEY"],
+        // Without `v1/`: the documented form.
+        cloudflare: "openai",
+        compat: Some("openai"),
+        quirks: &Quirks::OPENAI,
+    },
+    Row {
+        id: "anthropic",
+        dialects: &[Dialect::Anthropic],
+        base_url: "https://api.anthropic.com/v1",
+        auth_header: Some("x-api-key"),
+        key_variables: &["ANTHROPIC_API_KEY"],
+        cloudflare: "anthropic/v1",
+        compat: Some("anthropic"),
+        // Its own dialect has no Chat quirks; the compat surface speaks Chat.
+        quirks: &Quirks::COMPATIBLE,
+    },
+    Row {
+        id: "google-ai-studio",
+        dialects: CHAT,
+        base_url: "https://generativelanguage.googleapis.com/v1beta/openai",
+        auth_header: None,
+        key_variables: &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
+        cloudflare: "google-ai-studio/v1beta/openai",
+        compat: Some("google-ai-studio"),
+        quirks: &Quirks::GOOGLE_COMPAT,
+    },
+    Row {
+        id: "groq",
+        dialects: CHAT_AND_RESPONSES,
+        base_url: "https://api.groq.com/openai/v1",
+        auth_header: None,
+        key_variables: &["GROQ_API_KEY"],
+        // The vendor's `openai/v1` prefix must not be repeated here.
+        cloudflare: "groq",
+        compat: Some("groq"),
+        quirks: &Quirks::GROQ,
+    },
+    Row {
+        id: "mistral",
+        dialects: CHAT,
+        base_url: "https://api.mistral.ai/v1",
+        auth_header: None,
+        key_variables: &["MISTRAL_API_KEY"],
+        cloudflare: "mistral/v1",
+        compat: Some("mistral"),
+        quirks: &Quirks::MISTRAL,
+    },
+    Row {
+        id: "grok",
+        dialects: CHAT_AND_RESPONSES,
+        base_url: "https://api.x.ai/v1",
+        auth_header: None,
+        key_variables: &["XAI_API_KEY", "GROK_API_KEY"],
+        cloudflare: "grok/v1",
+        compat: Some("grok"),
+        quirks: &Quirks::GROK,
+    },
+    Row {
+        id: "deepseek",
+        dialects: CHAT,
+        base_url: "https://api.deepseek.com",
+        auth_header: None,
+        key_variables: &["DEEPSEEK_API_KEY"],
+        cloudflare: "deepseek",
+        compat: Some("deepseek"),
+        quirks: &Quirks::DEEPSEEK,
+    },
+    Row {
+        id: "cerebras",
+        dialects: CHAT,
+        base_url: "https://api.cerebras.ai/v1",
+        auth_header: None,
+        key_variables: &["CEREBRAS_API_KEY"],
+        cloudflare: "cerebras",
+        compat: Some("cerebras"),
+        quirks: &Quirks::CEREBRAS,
+    },
+    Row {
+        id: "cohere",
+        dialects: CHAT,
+        base_url: "https://api.cohere.ai/compatibility/v1",
+        auth_header: None,
+        key_variables: &["COHERE_API_KEY", "CO_API_KEY"],
+        // Cloudflare's cohere path has only the native API: the OpenAI form is on the compat surface.
+        cloudflare: "",
+        compat: Some("cohere"),
+        quirks: &Quirks::COHERE_COMPAT,
+    },
+    Row {
+        id: "perplexity-ai",
+        dialects: CHAT,
+        base_url: "https://api.perplexity.ai",
+        auth_header: None,
+        key_variables: &["PERPLEXITY_API_KEY"],
+        cloudflare: "perplexity-ai",
+        // The slug has `-ai`, the compat prefix has not.
+        compat: Some("perplexity"),
+        quirks: &Quirks::PERPLEXITY,
+    },
+    Row {
+        id: "azure-openai",
+        dialects: CHAT_AND_RESPONSES,
+        base_url: "https://{resource}.openai.azure.com/openai",
+        auth_header: Some("api-key"),
+        key_variables: &["AZURE_OPENAI_API_KEY", "AZURE_API_KEY"],
+        cloudflare: "azure-openai",
+        compat: None,
+        quirks: &Quirks::AZURE,
+    },
+    Row {
+        id: "openrouter",
+        dialects: CHAT,
+        base_url: "https://openrouter.ai/api/v1",
+        auth_header: None,
+        key_variables: &["OPENROUTER_API_KEY"],
+        cloudflare: "openrouter/v1",
+        compat: None,
+        quirks: &Quirks::OPENROUTER,
+    },
+    Row {
+        id: "workers-ai",
+        dialects: CHAT,
+        base_url: "https://api.cloudflare.com/client/v4/accounts/{account}/ai/v1",
+        auth_header: None,
+        key_variables: &["CLOUDFLARE_API_TOKEN"],
+        cloudflare: "workers-ai/v1",
+        compat: Some("workers-ai"),
+        quirks: &Quirks::WORKERS_AI,
+    },
+];
