@@ -3,21 +3,30 @@
 //! No async, no clock, no randomness, no environment, no file: everything is a value or an argument, so the same core
 //! runs natively and in a Cloudflare Worker, and its tests need no runtime.
 
+pub mod admit;
 pub mod catalog;
+pub mod cors;
 pub mod credentials;
 pub mod dialect;
 pub mod exchange;
 pub mod headers;
 pub mod hub;
+mod inflate;
 pub mod json;
+pub mod models;
 pub mod name;
+pub mod passthrough;
+pub mod plan;
 pub mod provider;
 pub mod record;
 pub mod refusal;
+pub mod reply;
 pub mod route;
 pub mod secret;
 pub mod settings;
 pub mod splice;
 pub mod sse;
+pub mod tap;
 pub mod time;
+pub mod upstream_error;
 pub mod url;

@@ -159,6 +159,7 @@ impl Build<'_> {
             id: id.to_owned(),
             dialects,
             base,
+            own_base: written.base_url.is_some(),
             auth,
             api_key: written.api_key.as_deref().and_then(Secret::new),
             key_variable: row.and_then(|r| r.key_variables.first().copied()),
@@ -171,7 +172,11 @@ impl Build<'_> {
                 .iter()
                 .map(|(k, v)| (k.trim_matches('/').to_owned(), format!("/{}", v.trim_start_matches('/'))))
                 .collect(),
-            models: written.models.clone(),
+            models: if written.models.is_empty() {
+                row.map_or_else(Vec::new, |r| r.models.iter().map(|m| (*m).to_owned()).collect())
+            } else {
+                written.models.clone()
+            },
             first_byte: self.seconds(&at("first_byte"), written.first_byte),
         })
     }
@@ -405,6 +410,7 @@ fn mock_provider() -> Provider {
         id: MOCK.to_owned(),
         dialects: vec![Dialect::OpenAiChat, Dialect::Anthropic],
         base: None,
+        own_base: true,
         auth: Auth::Bearer,
         api_key: None,
         key_variable: None,

@@ -11,6 +11,7 @@ mod fold;
 mod loss;
 mod request;
 mod sequence;
+mod unwrap;
 mod usage;
 
 pub use alias::Aliases;
@@ -23,4 +24,5 @@ pub use request::{
     ReasoningWish, Request, Role, Sampling, Text, Tool, ToolCall, ToolChoice, ToolKind, ToolResult, Turn,
 };
 pub use sequence::Sequencer;
+pub use unwrap::Unwrap;
 pub use usage::Usage;

@@ -20,6 +20,8 @@ pub struct Provider {
     pub dialects: Vec<Dialect>,
     /// Where it is reached directly.
     pub base: Option<Base>,
+    /// The operator wrote the base URL: it may need no key.
+    pub own_base: bool,
     pub auth: Auth,
     pub api_key: Option<Secret>,
     /// The environment variable that would set its key, for messages.

@@ -21,6 +21,8 @@ pub struct Row {
     pub cloudflare: &'static str,
     /// Its prefix in compat model names.
     pub compat: Option<&'static str>,
+    /// Some of its models, for `/v1/models` where the configuration names none.
+    pub models: &'static [&'static str],
     pub quirks: &'static Quirks,
 }
 
@@ -43,6 +45,7 @@ const CHAT_AND_RESPONSES: &[Dialect] = &[Dialect::OpenAiChat, Dialect::OpenAiRes
 pub const ROWS: &[Row] = &[
     Row {
         id: "openai",
+        models: &["gpt-5.5", "gpt-5.3-codex"],
         dialects: CHAT_AND_RESPONSES,
         base_url: "https://api.openai.com/v1",
         auth_header: None,
@@ -54,6 +57,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         id: "anthropic",
+        models: &["claude-opus-4.7", "claude-sonnet-4-6"],
         dialects: &[Dialect::Anthropic],
         base_url: "https://api.anthropic.com/v1",
         auth_header: Some("x-api-key"),
@@ -65,6 +69,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         id: "google-ai-studio",
+        models: &["gemini-2.0-flash"],
         dialects: CHAT,
         base_url: "https://generativelanguage.googleapis.com/v1beta/openai",
         auth_header: None,
@@ -75,6 +80,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         id: "groq",
+        models: &[],
         dialects: CHAT_AND_RESPONSES,
         base_url: "https://api.groq.com/openai/v1",
         auth_header: None,
@@ -86,6 +92,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         id: "mistral",
+        models: &["mistral-large-latest"],
         dialects: CHAT,
         base_url: "https://api.mistral.ai/v1",
         auth_header: None,
@@ -96,6 +103,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         id: "grok",
+        models: &[],
         dialects: CHAT_AND_RESPONSES,
         base_url: "https://api.x.ai/v1",
         auth_header: None,
@@ -106,6 +114,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         id: "deepseek",
+        models: &["deepseek-v4-pro", "deepseek-v4-flash"],
         dialects: CHAT,
         base_url: "https://api.deepseek.com",
         auth_header: None,
@@ -116,6 +125,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         id: "cerebras",
+        models: &[],
         dialects: CHAT,
         base_url: "https://api.cerebras.ai/v1",
         auth_header: None,
@@ -126,6 +136,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         id: "cohere",
+        models: &[],
         dialects: CHAT,
         base_url: "https://api.cohere.ai/compatibility/v1",
         auth_header: None,
@@ -137,6 +148,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         id: "perplexity-ai",
+        models: &[],
         dialects: CHAT,
         base_url: "https://api.perplexity.ai",
         auth_header: None,
@@ -148,6 +160,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         id: "azure-openai",
+        models: &[],
         dialects: CHAT_AND_RESPONSES,
         base_url: "https://{resource}.openai.azure.com/openai",
         auth_header: Some("api-key"),
@@ -158,6 +171,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         id: "openrouter",
+        models: &[],
         dialects: CHAT,
         base_url: "https://openrouter.ai/api/v1",
         auth_header: None,
@@ -168,6 +182,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         id: "workers-ai",
+        models: &[],
         dialects: CHAT,
         base_url: "https://api.cloudflare.com/client/v4/accounts/{account}/ai/v1",
         auth_header: None,

@@ -1,0 +1,229 @@
+//! The first decision, made on the head alone: answer at once, refuse, or take the request in. No body byte is read
+//! before it.
+
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{Method, StatusCode, request};
+
+use crate::catalog::Catalog;
+use crate::cors::Cors;
+use crate::credentials::{self, Caller};
+use crate::dialect::Dialect;
+use crate::headers;
+use crate::models;
+use crate::name::Mapping;
+use crate::passthrough::Destination;
+use crate::refusal::{Refusal, echo};
+use crate::reply::{self, Whole};
+use crate::route::{self, Operation, Route};
+
+/// Names the upstream of a passthrough request.
+pub const PROVIDER: &str = "x-apex-ai-proxy-provider";
+/// Rewrites model names.
+pub const MAPPING: &str = "x-apex-ai-proxy-mapping";
+/// A label for reports.
+pub const TYPE: &str = "x-apex-ai-proxy-type";
+
+/// Most gateways a request may pass.
+const MAX_HOPS: u32 = 8;
+
+/// A request that was let in.
+#[derive(Debug)]
+pub struct Ticket {
+    pub head: request::Parts,
+    pub target: Target,
+    pub caller: Caller,
+    pub cors: Cors,
+    pub mapping: Option<Mapping>,
+    /// Refuse rather than adjust.
+    pub strict: bool,
+    /// Gateways passed so far.
+    pub hops: u32,
+    /// `X-APEX-AI-PROXY-TYPE`, bounded.
+    pub label: Option<String>,
+    pub request_id: String,
+}
+
+/// Which mode the request is in.
+#[derive(Debug)]
+pub enum Target {
+    Gateway(Operation),
+    Passthrough(Box<Destination>),
+}
+
+/// The decision.
+#[derive(Debug)]
+pub enum Admission {
+    Admitted(Box<Ticket>),
+    Answered(Whole),
+    Refused { whole: Whole, refusal: Refusal },
+}
+
+/// Decides on `head`. `draining` is what `/readyz` reports.
+pub fn admit(head: request::Parts, catalog: &Catalog, draining: bool, request_id: String) -> Admission {
+    let dialect = error_dialect(&head);
+    let mut cors = Cors::default();
+    let finish = |mut whole: Whole, cors: &Cors| {
+        reply::stamp(&mut whole.parts.headers, dialect, &request_id);
+        cors.apply(&mut whole.parts.headers);
+        whole
+    };
+    match decide(head, catalog, draining, &mut cors, &request_id) {
+        Ok(Decision::Admit(ticket)) => Admission::Admitted(ticket),
+        Ok(Decision::Answer(whole)) => Admission::Answered(finish(whole, &cors)),
+        Err(refusal) => {
+            Admission::Refused { whole: finish(reply::refuse(&refusal, dialect, &request_id), &cors), refusal }
+        }
+    }
+}
+
+enum Decision {
+    Admit(Box<Ticket>),
+    Answer(Whole),
+}
+
+fn decide(
+    head: request::Parts,
+    catalog: &Catalog,
+    draining: bool,
+    cors: &mut Cors,
+    request_id: &str,
+) -> Result<Decision, Refusal> {
+    let limits = &catalog.limits;
+    let length = head.uri.path_and_query().map_or(0, |p| p.as_str().len());
+    if length > limits.uri {
+        return Err(Refusal::UriTooLong { limit: limits.uri });
+    }
+    *cors = Cors::check(&head, catalog)?;
+    if let Some(headers) = cors.preflight(&head) {
+        let mut whole = Whole::json(StatusCode::NO_CONTENT, "");
+        whole.parts.headers = headers;
+        return Ok(Decision::Answer(whole));
+    }
+    let path = head.uri.path();
+    if head.headers.contains_key(header::UPGRADE) && head.method == Method::GET {
+        return Err(Refusal::UpgradeRequired);
+    }
+    let operational = matches!(path, "/healthz" | "/readyz");
+    if let Some(provider) = head.headers.get(PROVIDER)
+        && !operational
+    {
+        return passthrough(provider.as_bytes().to_vec(), head, catalog, cors, request_id);
+    }
+    match route::route(&head.method, path)? {
+        Route::Health => Ok(Decision::Answer(Whole::json(StatusCode::OK, r#"{"status":"ok"}"#))),
+        Route::Ready if draining => {
+            Ok(Decision::Answer(Whole::json(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"draining"}"#)))
+        }
+        Route::Ready => Ok(Decision::Answer(Whole::json(StatusCode::OK, r#"{"status":"ready"}"#))),
+        Route::Hello => Ok(Decision::Answer(Whole::json(StatusCode::OK, r#"{"status":"ok"}"#))),
+        Route::Models => {
+            credentials::authenticate(&head.headers, catalog)?;
+            Ok(Decision::Answer(Whole::json(StatusCode::OK, models::list(catalog, error_dialect(&head)))))
+        }
+        Route::Model(id) => {
+            credentials::authenticate(&head.headers, catalog)?;
+            let dialect = error_dialect(&head);
+            let found = models::find(&id, catalog, dialect).ok_or_else(|| Refusal::InvalidModel {
+                what: format!("no such model: `{}`; GET /v1/models lists those the gateway knows", echo(&id)),
+                status: StatusCode::NOT_FOUND,
+            })?;
+            Ok(Decision::Answer(Whole::json(StatusCode::OK, found)))
+        }
+        Route::Api(operation) => {
+            let caller = credentials::authenticate(&head.headers, catalog)?;
+            json_only(&head.headers, catalog)?;
+            body_fits(&head.headers, catalog)?;
+            let ticket = ticket(head, Target::Gateway(operation), caller, cors, request_id)?;
+            Ok(Decision::Admit(Box::new(ticket)))
+        }
+    }
+}
+
+fn passthrough(
+    provider: Vec<u8>,
+    head: request::Parts,
+    catalog: &Catalog,
+    cors: &Cors,
+    request_id: &str,
+) -> Result<Decision, Refusal> {
+    if head.method == Method::CONNECT || head.method == Method::TRACE {
+        return Err(Refusal::MethodNotAllowed {
+            method: echo(head.method.as_str()),
+            allow: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+        });
+    }
+    if credentials::leaks_secret(&head.headers, &head.uri, catalog) {
+        return Err(Refusal::GatewayCredentialInPassthrough);
+    }
+    let destination = Destination::resolve(&provider, &head.uri, catalog)?;
+    let ticket = ticket(head, Target::Passthrough(Box::new(destination)), Caller { own_key: None }, cors, request_id)?;
+    if ticket.mapping.is_some() {
+        if !is_json(&ticket.head.headers).unwrap_or(false) || ticket.head.headers.contains_key(header::CONTENT_ENCODING)
+        {
+            return Err(Refusal::UnsupportedMediaType);
+        }
+        body_fits(&ticket.head.headers, catalog)?;
+    }
+    Ok(Decision::Admit(Box::new(ticket)))
+}
+
+fn ticket(
+    head: request::Parts,
+    target: Target,
+    caller: Caller,
+    cors: &Cors,
+    request_id: &str,
+) -> Result<Ticket, Refusal> {
+    let hops = head.headers.get(headers::HOPS).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok()).unwrap_or(0);
+    if hops >= MAX_HOPS {
+        return Err(Refusal::LoopDetected { max: MAX_HOPS });
+    }
+    let mapping = head.headers.get(MAPPING).map(|v| Mapping::parse(v.as_bytes())).transpose()?;
+    let strict = head.headers.get("x-apex-strict").is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"true"));
+    let label = head.headers.get(TYPE).map(|v| echo(&String::from_utf8_lossy(v.as_bytes())));
+    Ok(Ticket {
+        head,
+        target,
+        caller,
+        cors: cors.clone(),
+        mapping,
+        strict,
+        hops,
+        label,
+        request_id: request_id.to_owned(),
+    })
+}
+
+/// JSON routes take `application/json` or `+json`; with a gateway token a missing type is fine, without one it is what
+/// lets a web page send a request past a preflight.
+fn json_only(headers: &HeaderMap, catalog: &Catalog) -> Result<(), Refusal> {
+    let json = is_json(headers).unwrap_or(catalog.gateway_token.is_some());
+    let encoded =
+        headers.get(header::CONTENT_ENCODING).is_some_and(|v| !v.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if json && !encoded { Ok(()) } else { Err(Refusal::UnsupportedMediaType) }
+}
+
+fn is_json(headers: &HeaderMap) -> Option<bool> {
+    let value: &HeaderValue = headers.get(header::CONTENT_TYPE)?;
+    let text = value.to_str().unwrap_or("").split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    Some(text == "application/json" || (text.starts_with("application/") && text.ends_with("+json")))
+}
+
+fn body_fits(headers: &HeaderMap, catalog: &Catalog) -> Result<(), Refusal> {
+    let length: Option<u64> =
+        headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
+    if length.is_some_and(|l| l > catalog.limits.body) {
+        Err(Refusal::BodyTooLarge { limit: catalog.limits.body })
+    } else {
+        Ok(())
+    }
+}
+
+/// The dialect of errors before the route is known: the path decides, then `anthropic-version`.
+pub fn error_dialect(head: &request::Parts) -> Dialect {
+    match route::route(&Method::POST, head.uri.path()) {
+        Ok(Route::Api(operation)) => operation.dialect(),
+        _ if head.headers.contains_key("anthropic-version") => Dialect::Anthropic,
+        _ => Dialect::OpenAiChat,
+    }
+}

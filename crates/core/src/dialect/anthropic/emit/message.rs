@@ -1,0 +1,121 @@
+//! A whole reply.
+
+use http::StatusCode;
+
+use crate::dialect::ReplyContext;
+use crate::hub::{Block, ErrorKind, Failure, Reply, StopReason, ToolKind};
+use crate::json::{Arr, JsonStr, object};
+
+use super::super::encode::is_object;
+use super::super::envelope;
+use super::{has_calls, write_citation, write_stop, write_usage};
+
+/// Encodes a whole reply. A call whose arguments are no JSON object is left out; see [`unsound_call`].
+pub fn encode_reply(reply: &Reply, context: &ReplyContext) -> Vec<u8> {
+    let refusal = reply.blocks.iter().find_map(|b| match b {
+        Block::Refusal(text) => Some(text),
+        Block::Reasoning { .. } | Block::Redacted { .. } | Block::Text { .. } | Block::ToolCall { .. } => None,
+    });
+    let mut out = Vec::new();
+    object(&mut out, |o| {
+        o.text("id", &format!("msg_{}", context.id));
+        o.text("type", "message");
+        o.text("role", "assistant");
+        o.text("model", &context.client_model);
+        o.arr("content", |a| {
+            for (nth, block) in reply.blocks.iter().enumerate() {
+                write_block(a, block, nth, context);
+            }
+        });
+        write_stop(o, reply.stop.as_ref(), has_calls(reply), refusal);
+        o.obj("usage", |o| write_usage(o, &reply.usage));
+    });
+    out
+}
+
+/// The failure to answer with when a call cannot be said in this dialect: `input` must be an object. A call that the token
+/// limit cut short is no failure: it is left out, and the reply says `max_tokens`.
+pub fn unsound_call(reply: &Reply) -> Option<Failure> {
+    let cut =
+        reply.stop.as_ref().is_some_and(|s| matches!(s.reason, StopReason::MaxTokens | StopReason::ContextWindow));
+    let name = reply.blocks.iter().find_map(|b| match b {
+        Block::ToolCall { name, kind: ToolKind::Function, arguments, .. } if !is_sound(arguments) => Some(name.text()),
+        Block::Reasoning { .. }
+        | Block::Redacted { .. }
+        | Block::Refusal(_)
+        | Block::Text { .. }
+        | Block::ToolCall { .. } => None,
+    })?;
+    (!cut).then(|| unsound(&name))
+}
+
+/// The failure for a call of `name` whose arguments are no object.
+pub(super) fn unsound(name: &str) -> Failure {
+    let message = format!("the model called the tool `{name}` with arguments that are not a JSON object");
+    Failure::upstream(ErrorKind::BadAnswer, StatusCode::BAD_GATEWAY, message)
+}
+
+/// Can `arguments` be an `input`? Nothing at all stands for `{}`.
+pub(super) fn is_sound(arguments: &JsonStr<'_>) -> bool {
+    let text = arguments.text();
+    text.trim().is_empty() || is_object(&text)
+}
+
+fn write_block(a: &mut Arr<'_>, block: &Block, nth: usize, context: &ReplyContext) {
+    match block {
+        Block::Reasoning { text, signature } => {
+            if text.is_empty() && signature.is_none() {
+                return;
+            }
+            a.obj(|o| {
+                o.text("type", "thinking");
+                o.str("thinking", text);
+                match signature {
+                    Some(signature) => o.str("signature", signature),
+                    None => o.text("signature", envelope::UNSIGNED),
+                }
+            });
+        }
+        Block::Redacted { data } => a.obj(|o| {
+            o.text("type", "redacted_thinking");
+            o.str("data", data);
+        }),
+        Block::Refusal(text) if !text.is_empty() => a.obj(|o| {
+            o.text("type", "text");
+            o.str("text", text);
+        }),
+        Block::Text { text, citations } if !text.is_empty() || !citations.is_empty() => a.obj(|o| {
+            o.text("type", "text");
+            o.str("text", text);
+            if !citations.is_empty() {
+                o.arr("citations", |a| citations.iter().for_each(|c| a.obj(|o| write_citation(o, c))));
+            }
+        }),
+        Block::Refusal(_) | Block::Text { .. } => {}
+        Block::ToolCall { id, name, kind, arguments } => {
+            let plain = arguments.text();
+            if *kind == ToolKind::Function && !is_sound(arguments) {
+                return;
+            }
+            a.obj(|o| {
+                o.text("type", "tool_use");
+                if id.is_empty() {
+                    o.text("id", &minted(context, nth));
+                } else {
+                    o.str("id", id);
+                }
+                o.str("name", name);
+                match kind {
+                    ToolKind::Custom => o.obj("input", |o| o.str("input", arguments)),
+                    ToolKind::Function if plain.trim().is_empty() => o.raw("input", "{}"),
+                    ToolKind::Function => o.raw("input", plain.trim()),
+                }
+            });
+        }
+    }
+}
+
+/// An id for a call whose upstream gave none.
+pub(super) fn minted(context: &ReplyContext, nth: usize) -> String {
+    format!("toolu_{}{nth:02}", context.id)
+}

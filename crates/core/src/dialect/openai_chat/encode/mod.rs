@@ -1,0 +1,145 @@
+//! Requests to the wire. From its own dialect a request goes back as it was; from any other it is translated row by row,
+//! and what Chat or this provider cannot say is named.
+//!
+//! `messages` is written last: turn n's body, up to its closing brackets, is a prefix of turn n+1's, which keeps
+//! upstream prompt caches warm.
+
+mod answer;
+mod content;
+mod history;
+mod own;
+mod plan;
+mod schema;
+mod settings;
+mod tool;
+
+use crate::dialect::{Dialect, Encoded, Target};
+use crate::hub::{Aliases, Losses, Request, Untranslatable};
+use crate::json::{Ext, Kind, Obj, kind, object};
+use crate::provider::Quirks;
+
+/// Encodes a request for a Chat upstream.
+pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Encoded, Untranslatable> {
+    let mut e = Encoder {
+        request,
+        quirks: target.quirks,
+        own: request.origin == Dialect::OpenAiChat,
+        names: Names::of(request.origin),
+        losses: Losses::default(),
+        aliases: Aliases::default(),
+        notes: Vec::new(),
+    };
+    let mut body = Vec::with_capacity(4096);
+    let mut result = Ok(());
+    object(&mut body, |o| {
+        o.text("model", target.model);
+        result = e.fill(request.stream || target.stream, o);
+    });
+    result?;
+    Ok(Encoded { body, losses: e.losses, aliases: e.aliases, headers: Vec::new() })
+}
+
+/// The state of one encoding.
+#[derive(Debug)]
+struct Encoder<'r> {
+    request: &'r Request<'r>,
+    quirks: &'r Quirks,
+    /// From Chat to Chat: nothing is normalised.
+    own: bool,
+    names: &'static Names,
+    losses: Losses,
+    aliases: Aliases,
+    /// Sentences for the system text: what the target cannot be told by a member.
+    notes: Vec<String>,
+}
+
+impl<'r> Encoder<'r> {
+    fn fill(&mut self, stream: bool, o: &mut Obj<'_>) -> Result<(), Untranslatable> {
+        self.settings(stream, o)?;
+        self.tools(o)?;
+        if self.own {
+            o.arr("messages", |a| own::messages(self.request, a));
+            return Ok(());
+        }
+        let messages = self.plan()?;
+        o.arr("messages", |a| messages.iter().for_each(|m| self.message(m, a)));
+        Ok(())
+    }
+
+    /// The name under which this provider takes the member `ours`; none, and a loss, if it refuses it.
+    fn key(&mut self, ours: &'static str, caller: &'static str) -> Option<&'static str> {
+        if self.quirks.drop.contains(&ours) {
+            self.refused(caller);
+            return None;
+        }
+        let renamed = self.quirks.rename.iter().find(|(from, _)| *from == ours);
+        if self.own && renamed.is_some() {
+            self.losses.patch(caller);
+        }
+        Some(renamed.map_or(ours, |(_, to)| to))
+    }
+
+    /// Something this provider does not take: a patch on the way to our own dialect, else a loss.
+    fn refused(&mut self, caller: &'static str) {
+        if self.own {
+            self.losses.patch(caller);
+        } else {
+            self.losses.drop(caller);
+        }
+    }
+
+    /// Names the members of a foreign node that have no home here.
+    fn left_over(&mut self, place: &str, ext: &Ext<'_>) {
+        for (key, value) in ext {
+            if kind(value) != Kind::Null {
+                self.losses.drop(format!("{place}.{key}"));
+            }
+        }
+    }
+}
+
+/// The caller's own names for what the hub calls by one name.
+#[derive(Debug)]
+struct Names {
+    budget: &'static str,
+    effort: &'static str,
+    format: &'static str,
+    limit: &'static str,
+    parallel: &'static str,
+    stop: &'static str,
+    user: &'static str,
+}
+
+impl Names {
+    fn of(origin: Dialect) -> &'static Self {
+        match origin {
+            Dialect::Anthropic => &Self {
+                budget: "thinking",
+                effort: "output_config.effort",
+                format: "output_config.format",
+                limit: "max_tokens",
+                parallel: "tool_choice.disable_parallel_tool_use",
+                stop: "stop_sequences",
+                user: "metadata.user_id",
+            },
+            Dialect::OpenAiChat => &Self {
+                budget: "reasoning_effort",
+                effort: "reasoning_effort",
+                format: "response_format",
+                limit: "max_completion_tokens",
+                parallel: "parallel_tool_calls",
+                stop: "stop",
+                user: "user",
+            },
+            Dialect::OpenAiResponses => &Self {
+                budget: "reasoning",
+                effort: "reasoning.effort",
+                format: "text.format",
+                limit: "max_output_tokens",
+                parallel: "parallel_tool_calls",
+                stop: "stop",
+                user: "safety_identifier",
+            },
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! Tools, the choice between them, and parallelism.
+
+use crate::dialect::openai_chat::wire::{NAME_LIMIT, maybe, maybe_raw, members, nested, pairs};
+use crate::hub::{CacheMark, ReasoningMode, Tool, ToolChoice, ToolKind, Untranslatable};
+use crate::json::{Arr, Ext, JsonStr, Members, Obj, RawValue, elements};
+use crate::provider::ForcedChoice;
+
+use super::settings::forced;
+use super::{Encoder, schema};
+
+impl<'r> Encoder<'r> {
+    /// `tools`, `tool_choice` and `parallel_tool_calls`: all three or none (pitfall 25).
+    pub(super) fn tools(&mut self, o: &mut Obj<'_>) -> Result<(), Untranslatable> {
+        let request = self.request;
+        if self.own {
+            self.own_tools(o);
+            return Ok(());
+        }
+        let mut offered = Vec::new();
+        for (at, tool) in request.tools.iter().enumerate() {
+            if let Some(tool) = self.offer(at, tool)? {
+                offered.push(tool);
+            }
+        }
+        if offered.is_empty() {
+            if request.tool_choice.is_some() && !request.tools.is_empty() {
+                self.losses.drop("tool_choice");
+            }
+            return Ok(());
+        }
+        o.arr("tools", |a| offered.iter().for_each(|t| self.write_tool(t, a)));
+        self.choice(o);
+        if request.parallel_tool_calls == Some(false) {
+            if self.quirks.parallel_tool_calls {
+                o.bool("parallel_tool_calls", false);
+            } else {
+                self.losses.drop(self.names.parallel);
+            }
+        }
+        Ok(())
+    }
+
+    /// The tool to send for `tool`, if the target can have it.
+    fn offer(&mut self, at: usize, tool: &'r Tool<'r>) -> Result<Option<Offer<'r>>, Untranslatable> {
+        let request = self.request;
+        if !self.quirks.tools {
+            if forced(request.tool_choice.as_ref()) {
+                return Err(Untranslatable::new("tool_choice", "the target knows no tools"));
+            }
+            self.losses.drop("tools");
+            return Ok(None);
+        }
+        Ok(match tool {
+            Tool::Function { name, description, schema, strict, cache, ext } => {
+                if cache.is_some() && !self.quirks.cache_control {
+                    self.losses.drop("cache_control");
+                }
+                Some(Offer::Function {
+                    name,
+                    description: self.described(description.as_ref(), ext),
+                    schema: *schema,
+                    strict: *strict,
+                    cache: *cache,
+                })
+            }
+            Tool::Custom { raw, .. } => Some(Offer::Raw(raw)),
+            Tool::Hosted { kind, name, .. } => match Documented::of(kind) {
+                Some(documented) => {
+                    self.losses.approx(format!("tools.{kind}"));
+                    let name = name.as_ref().map_or_else(|| JsonStr::written(documented.name), JsonStr::borrowed);
+                    Some(Offer::Documented { name, documented })
+                }
+                None => {
+                    let only = !request.tools.iter().any(|t| callable(t));
+                    if only || forced(request.tool_choice.as_ref()) {
+                        let what = format!("the target has no equivalent of `{kind}`");
+                        return Err(Untranslatable::new(format!("tools[{at}]"), what));
+                    }
+                    self.losses.drop(format!("tools.{kind}"));
+                    None
+                }
+            },
+        })
+    }
+
+    /// The description, with the examples a foreign definition carries; everything else it carries is named.
+    fn described(&mut self, description: Option<&'r JsonStr<'r>>, ext: &Ext<'_>) -> Option<JsonStr<'r>> {
+        let mut text = description.map(JsonStr::borrowed);
+        for (key, raw) in ext {
+            match elements(raw) {
+                Ok(examples) if key == "input_examples" => {
+                    self.losses.approx("tools.input_examples");
+                    let text = text.get_or_insert_default();
+                    if !text.is_empty() {
+                        text.push(&JsonStr::escape("\n\n"));
+                    }
+                    text.push(&JsonStr::escape("Examples of the input:"));
+                    for example in examples {
+                        text.push(&JsonStr::owned(&format!("\n{}", example.get())));
+                    }
+                }
+                _ => self.losses.drop(format!("tools.{key}")),
+            }
+        }
+        text
+    }
+
+    fn write_tool(&mut self, offer: &Offer<'r>, a: &mut Arr<'_>) {
+        match offer {
+            Offer::Documented { name, documented } => a.obj(|o| {
+                o.text("type", "function");
+                o.obj("function", |o| {
+                    o.str("name", &self.aliases.name(name, NAME_LIMIT));
+                    o.text("description", documented.description);
+                    o.raw("parameters", documented.schema);
+                });
+            }),
+            Offer::Function { name, description, schema, strict, cache } => a.obj(|o| {
+                o.text("type", "function");
+                o.obj("function", |o| {
+                    o.str("name", &self.aliases.name(name, NAME_LIMIT));
+                    maybe(o, "description", description.as_ref());
+                    if let Some(schema) = schema {
+                        let plain = if self.quirks.plain_schema { schema::without_dialect(schema) } else { None };
+                        o.raw("parameters", plain.as_deref().unwrap_or(schema.get()));
+                    }
+                    self.strict(*strict, *schema, o);
+                });
+                maybe_raw(o, "cache_control", cache.filter(|_| self.quirks.cache_control).map(|CacheMark(mark)| mark));
+            }),
+            Offer::Raw(raw) => a.raw(raw.get()),
+        }
+    }
+
+    /// A schema that strict mode would refuse is sent without it: altering the schema would alter its meaning.
+    fn strict(&mut self, strict: Option<bool>, schema: Option<&RawValue>, o: &mut Obj<'_>) {
+        match strict {
+            Some(_) if !self.quirks.strict_tools => self.losses.drop("tools.strict"),
+            Some(true) if schema.is_none_or(schema::is_strict) => o.bool("strict", true),
+            Some(true) => {
+                self.losses.approx("tools.strict");
+                o.bool("strict", false);
+            }
+            Some(false) => o.bool("strict", false),
+            None => {}
+        }
+    }
+
+    fn choice(&mut self, o: &mut Obj<'_>) {
+        let Some(choice) = &self.request.tool_choice else { return };
+        let thinking = self.request.reasoning.mode != Some(ReasoningMode::Off);
+        if forced(Some(choice)) && thinking && self.quirks.forced_choice == ForcedChoice::WithoutThinking {
+            // Forwarding it would be a 400 (pitfalls 27 and 28): ask in words instead.
+            self.losses.approx("tool_choice");
+            self.notes.push(match choice {
+                ToolChoice::Named { name, .. } => {
+                    let sent = self.aliases.name(name, NAME_LIMIT);
+                    format!("You must call the tool `{}` in your next reply.", sent.text())
+                }
+                _ => "You must call one of the tools in your next reply.".to_owned(),
+            });
+            o.text("tool_choice", "auto");
+            return;
+        }
+        match choice {
+            ToolChoice::Allowed { raw, .. } => o.raw("tool_choice", raw.get()),
+            ToolChoice::Any => o.text("tool_choice", self.quirks.tool_choice_any),
+            ToolChoice::Auto => o.text("tool_choice", "auto"),
+            ToolChoice::Named { name, kind } => {
+                let sent = self.aliases.name(name, NAME_LIMIT);
+                o.obj("tool_choice", |o| named(&sent, *kind, o));
+            }
+            ToolChoice::None => o.text("tool_choice", "none"),
+        }
+    }
+
+    fn own_tools(&mut self, o: &mut Obj<'_>) {
+        let request = self.request;
+        if !request.tools.is_empty() {
+            o.arr("tools", |a| request.tools.iter().for_each(|t| own_tool(t, a)));
+        }
+        match &request.tool_choice {
+            None => {}
+            Some(ToolChoice::Allowed { raw, .. }) => o.raw("tool_choice", raw.get()),
+            Some(ToolChoice::Any) => o.text("tool_choice", self.quirks.tool_choice_any),
+            Some(ToolChoice::Auto) => o.text("tool_choice", "auto"),
+            Some(ToolChoice::Named { name, kind }) => o.obj("tool_choice", |o| named(name, *kind, o)),
+            Some(ToolChoice::None) => o.text("tool_choice", "none"),
+        }
+        if let Some(parallel) = request.parallel_tool_calls {
+            if self.quirks.parallel_tool_calls {
+                o.bool("parallel_tool_calls", parallel);
+            } else {
+                self.losses.patch(self.names.parallel);
+            }
+        }
+    }
+}
+
+/// A tool as it will be offered.
+#[derive(Debug)]
+enum Offer<'r> {
+    Documented {
+        name: JsonStr<'r>,
+        documented: &'static Documented,
+    },
+    Function {
+        name: &'r JsonStr<'r>,
+        description: Option<JsonStr<'r>>,
+        schema: Option<&'r RawValue>,
+        strict: Option<bool>,
+        cache: Option<CacheMark<'r>>,
+    },
+    Raw(&'r RawValue),
+}
+
+/// Will anything be offered in this tool's place?
+fn callable(tool: &Tool<'_>) -> bool {
+    match tool {
+        Tool::Custom { .. } | Tool::Function { .. } => true,
+        Tool::Hosted { kind, .. } => Documented::of(kind).is_some(),
+    }
+}
+
+/// `{"type": "function", "function": {"name"}}`.
+fn named(name: &JsonStr<'_>, kind: ToolKind, o: &mut Obj<'_>) {
+    let kind = match kind {
+        ToolKind::Custom => "custom",
+        ToolKind::Function => "function",
+    };
+    o.text("type", kind);
+    o.obj(kind, |o| o.str("name", name));
+}
+
+fn own_tool(tool: &Tool<'_>, a: &mut Arr<'_>) {
+    let (Tool::Custom { raw, .. } | Tool::Hosted { raw, .. }) = tool else {
+        return own_function(tool, a);
+    };
+    a.raw(raw.get());
+}
+
+fn own_function(tool: &Tool<'_>, a: &mut Arr<'_>) {
+    let Tool::Function { name, description, schema, strict, cache, ext } = tool else { return };
+    a.obj(|o| {
+        o.text("type", "function");
+        o.obj("function", |o| {
+            o.str("name", name);
+            maybe(o, "description", description.as_ref());
+            maybe_raw(o, "parameters", *schema);
+            if let Some(strict) = strict {
+                o.bool("strict", *strict);
+            }
+            members(o, nested(ext, "function"));
+        });
+        maybe_raw(o, "cache_control", cache.map(|CacheMark(mark)| mark));
+        members(o, pairs(ext).filter(|(k, _)| !k.starts_with("function.")));
+    });
+}
+
+/// An Anthropic tool the client itself executes, whose arguments are documented: an ordinary function does as well
+/// (<https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/overview>).
+#[derive(Debug)]
+struct Documented {
+    /// Its versioned types start so.
+    prefix: &'static str,
+    name: &'static str,
+    description: &'static str,
+    schema: &'static str,
+}
+
+impl Documented {
+    const ALL: &[Self] = &[
+        Self {
+            prefix: "bash_",
+            name: "bash",
+            description: "Run a command in a persistent bash session.",
+            schema: r#"{"type":"object","properties":{"command":{"type":"string","description":"The command to run."},"restart":{"type":"boolean","description":"Restart the session instead."}}}"#,
+        },
+        Self {
+            prefix: "text_editor_",
+            name: "str_replace_based_edit_tool",
+            description: "View, create and edit text files.",
+            schema: r#"{"type":"object","properties":{"command":{"type":"string","enum":["view","create","str_replace","insert"]},"path":{"type":"string"},"file_text":{"type":"string","description":"For create."},"old_str":{"type":"string","description":"For str_replace."},"new_str":{"type":"string","description":"For str_replace."},"insert_line":{"type":"integer","description":"For insert."},"insert_text":{"type":"string","description":"For insert."},"view_range":{"type":"array","items":{"type":"integer"},"description":"For view."}},"required":["command","path"]}"#,
+        },
+        Self {
+            prefix: "memory_",
+            name: "memory",
+            description: "Keep notes in files under /memories.",
+            schema: r#"{"type":"object","properties":{"command":{"type":"string","enum":["view","create","str_replace","insert","delete","rename"]},"path":{"type":"string"},"file_text":{"type":"string"},"old_str":{"type":"string"},"new_str":{"type":"string"},"insert_line":{"type":"integer"},"insert_text":{"type":"string"},"old_path":{"type":"string"},"new_path":{"type":"string"},"view_range":{"type":"array","items":{"type":"integer"}}},"required":["command"]}"#,
+        },
+    ];
+
+    fn of(kind: &str) -> Option<&'static Self> {
+        Self::ALL.iter().find(|d| kind.starts_with(d.prefix))
+    }
+}
+
+/// Is the raw value an object with a member of this name? (Used for marks, which tell their kind by their members.)
+pub(super) fn has_member(raw: &RawValue, key: &str) -> bool {
+    Members::of(raw).is_ok_and(|m| m.get(key).is_some())
+}

@@ -1,0 +1,95 @@
+//! `GET /v1/models`: aliases, the configured providers' models and the mock, in the caller's shape.
+
+use crate::catalog::Catalog;
+use crate::dialect::Dialect;
+use crate::json::object;
+use crate::name;
+use crate::provider::{Provider, Via};
+
+/// The list of models.
+pub fn list(catalog: &Catalog, dialect: Dialect) -> Vec<u8> {
+    let mut ids: Vec<(String, &str)> = catalog
+        .aliases
+        .iter()
+        .map(|(alias, target)| (alias.clone(), target.rsplit_once('#').map_or("", |(_, p)| p)))
+        .collect();
+    for provider in catalog.providers.values().filter(|p| is_live(p)) {
+        ids.extend(provider.models.iter().map(|m| (format!("{m}#{}", provider.id), provider.id.as_str())));
+    }
+    let mut out = Vec::new();
+    object(&mut out, |o| {
+        if dialect != Dialect::Anthropic {
+            o.text("object", "list");
+        }
+        o.arr("data", |a| ids.iter().for_each(|(id, owner)| a.obj(|o| model(o, id, owner, dialect))));
+        if dialect == Dialect::Anthropic {
+            o.bool("has_more", false);
+            for (key, id) in [("first_id", ids.first()), ("last_id", ids.last())] {
+                match id {
+                    Some((id, _)) => o.text(key, id),
+                    None => o.null(key),
+                }
+            }
+        }
+    });
+    out
+}
+
+/// One model, if its name leads to a provider.
+pub fn find(id: &str, catalog: &Catalog, dialect: Dialect) -> Option<Vec<u8>> {
+    let found = name::resolve(id, None, catalog, dialect).ok()?;
+    let mut out = Vec::new();
+    object(&mut out, |o| model(o, id, &found.provider, dialect));
+    Some(out)
+}
+
+fn model(o: &mut crate::json::Obj<'_>, id: &str, owner: &str, dialect: Dialect) {
+    if dialect == Dialect::Anthropic {
+        o.text("type", "model");
+        o.text("id", id);
+        o.text("display_name", id);
+        o.text("created_at", "1970-01-01T00:00:00Z");
+    } else {
+        o.text("id", id);
+        o.text("object", "model");
+        o.uint("created", 0);
+        o.text("owned_by", owner);
+    }
+}
+
+/// Can the provider be used as configured?
+pub fn is_live(provider: &Provider) -> bool {
+    match provider.via {
+        Via::Mock => true,
+        Via::Cloudflare => provider.azure.as_ref().is_none_or(|a| a.resource.is_some()),
+        Via::Direct => provider.base.is_some() && (provider.api_key.is_some() || provider.own_base),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Host;
+    use crate::settings::{Provider as Written, Settings};
+
+    #[test]
+    fn both_shapes() {
+        let mut settings = Settings::default();
+        settings.aliases.insert("fast".into(), "gpt-5.5#openai".into());
+        settings.providers.insert(
+            "openai".into(),
+            Written { api_key: Some("k".into()), models: vec!["gpt-5.5".into()], ..Written::default() },
+        );
+        let catalog = Catalog::build(&settings, Host { loopback: true, native: true }).unwrap();
+        let text = |d| String::from_utf8(list(&catalog, d)).unwrap();
+        assert_eq!(
+            text(Dialect::OpenAiChat),
+            r#"{"object":"list","data":[{"id":"fast","object":"model","created":0,"owned_by":"openai"},{"id":"echo#mock","object":"model","created":0,"owned_by":"mock"},{"id":"script#mock","object":"model","created":0,"owned_by":"mock"},{"id":"gpt-5.5#openai","object":"model","created":0,"owned_by":"openai"}]}"#
+        );
+        assert!(
+            text(Dialect::Anthropic).ends_with(r#""has_more":false,"first_id":"fast","last_id":"gpt-5.5#openai"}"#)
+        );
+        assert!(find("any-name#groq", &catalog, Dialect::OpenAiChat).is_some());
+        assert!(find("any-name", &catalog, Dialect::OpenAiChat).is_none());
+    }
+}

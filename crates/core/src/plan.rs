@@ -1,0 +1,330 @@
+//! Where a request of mode 1 goes, and in what form: provider, way, dialect, URL, headers and body.
+
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::{Method, Uri, request};
+
+use crate::admit::Ticket;
+use crate::catalog::{Catalog, Surface};
+use crate::credentials;
+use crate::dialect::{self, Dialect, Target};
+use crate::exchange::{Body, Outgoing, Reach};
+use crate::headers::{self, Toward};
+use crate::hub::{Aliases, Losses};
+use crate::name::{self, ModelRef};
+use crate::provider::{AzureForm, Provider, Quirks, Via};
+use crate::refusal::Refusal;
+use crate::route::Operation;
+use crate::secret::Secret;
+use crate::splice::Document;
+use crate::url::{Origin, segment};
+
+/// A request ready to be sent, and what its reply needs.
+#[derive(Debug)]
+pub struct Plan {
+    pub outgoing: Outgoing,
+    pub provider: String,
+    pub via: Via,
+    pub client_model: String,
+    pub upstream_model: String,
+    pub upstream_dialect: Dialect,
+    pub stream: bool,
+    pub losses: Losses,
+    /// How the reply is translated; `None` relays it.
+    pub translation: Option<Translation>,
+    pub quirks: &'static Quirks,
+    /// The client's own provider key, which it may see again.
+    pub own_key: Option<Secret>,
+}
+
+/// What the translation of the reply needs of the request.
+#[derive(Debug)]
+pub struct Translation {
+    pub aliases: Aliases,
+    pub include_usage: bool,
+}
+
+/// Plans one request. CPU work in the size of `body`: callers move large ones off the runtime thread.
+pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catalog) -> Result<Plan, Refusal> {
+    let document = Document::parse(body).map_err(Refusal::Document)?;
+    let client_model = model_of(&document)?;
+    let stream = stream_of(&document)?;
+    let client_dialect = operation.dialect();
+    let name = name::resolve(&client_model, ticket.mapping.as_ref(), catalog, client_dialect)?;
+    let provider = catalog.providers.get(&name.provider).ok_or(Refusal::UrlNotBuildable)?;
+    let compat = compat_prefix(provider, operation, catalog);
+    let upstream_dialect = choose_dialect(provider, operation, compat.is_some())?;
+    let key = key_for(ticket, provider, catalog)?;
+    let upstream_model = match compat {
+        Some(prefix) => format!("{prefix}/{}", name.model),
+        None => name.model.clone(),
+    };
+
+    let mut losses = Losses::default();
+    let mut extra = Vec::new();
+    let (bytes, translation) = if upstream_dialect == client_dialect {
+        let patches = if client_dialect == Dialect::OpenAiChat && operation == Operation::ChatCompletions {
+            provider.quirks.relay_patches
+        } else {
+            &[]
+        };
+        let untouched = upstream_model == client_model && !patches.iter().any(|p| document.has(p.member()));
+        if untouched {
+            (body.clone(), None)
+        } else {
+            let (edited, changed) = document.edit(Some(&upstream_model), patches);
+            changed.into_iter().for_each(|name| losses.patch(name));
+            (edited.into(), None)
+        }
+    } else {
+        let target = Target { model: &upstream_model, quirks: provider.quirks, stream };
+        let (encoded, include_usage) = translate(document.text(), client_dialect, upstream_dialect, &target)?;
+        losses = encoded.losses;
+        if client_dialect == Dialect::Anthropic && ticket.head.headers.contains_key("anthropic-beta") {
+            losses.drop("anthropic-beta");
+        }
+        extra = encoded.headers;
+        (encoded.body.into(), Some(Translation { aliases: encoded.aliases, include_usage }))
+    };
+    refuse_adjustments(ticket, &losses)?;
+
+    let uri = url(provider, operation, upstream_dialect, &name, compat.is_some(), ticket.head.uri.query(), catalog)?;
+    let translated_to = translation.is_some().then_some(upstream_dialect);
+    let head = head(ticket, provider, uri, key, &extra, translated_to, catalog)?;
+    let origin = origin(provider, catalog);
+    let reach = if provider.via == Via::Mock { Reach::Mock } else { Reach::Configured };
+    Ok(Plan {
+        outgoing: Outgoing { origin, head, body: Body::Bytes(bytes), reach },
+        provider: name.provider,
+        via: provider.via,
+        client_model,
+        upstream_model,
+        upstream_dialect,
+        stream,
+        losses,
+        translation,
+        quirks: provider.quirks,
+        own_key: ticket.caller.own_key.clone(),
+    })
+}
+
+fn model_of(document: &Document<'_>) -> Result<String, Refusal> {
+    let invalid = |what: &str| Refusal::InvalidModel { what: what.to_owned(), status: http::StatusCode::BAD_REQUEST };
+    let raw = document
+        .single("model")
+        .map_err(Refusal::Document)?
+        .ok_or_else(|| invalid("`model` is missing; write it as <model>#<provider>"))?;
+    serde_json::from_str(raw).map_err(|_| invalid("`model` must be a string in the form <model>#<provider>"))
+}
+
+/// The client's wish for a stream. Anything but `true` and `false` is the provider's to judge.
+fn stream_of(document: &Document<'_>) -> Result<bool, Refusal> {
+    Ok(document.single("stream").map_err(Refusal::Document)? == Some("true"))
+}
+
+fn translate(body: &str, from: Dialect, to: Dialect, target: &Target<'_>) -> Result<(dialect::Encoded, bool), Refusal> {
+    let request = dialect::decode_request(from, body).map_err(Refusal::InvalidRequest)?;
+    let encoded = dialect::encode_request(to, &request, target).map_err(Refusal::Untranslatable)?;
+    Ok((encoded, request.include_usage))
+}
+
+/// `x-apex-strict: true` turns adjustments into a refusal.
+fn refuse_adjustments(ticket: &Ticket, losses: &Losses) -> Result<(), Refusal> {
+    if ticket.strict
+        && let Some(adjustments) = losses.header()
+    {
+        return Err(Refusal::Strict { adjustments, param: losses.iter().next().map(|l| l.name.clone().into_owned()) });
+    }
+    Ok(())
+}
+
+/// The prefix of the model's name when the request goes over Cloudflare's compat surface.
+fn compat_prefix(provider: &Provider, operation: Operation, catalog: &Catalog) -> Option<&'static str> {
+    let (cloudflare, path) = (catalog.cloudflare.as_ref()?, provider.cloudflare.as_ref()?);
+    let wanted = cloudflare.surface == Surface::Compat || path.native.is_empty();
+    let chat = matches!(operation, Operation::ChatCompletions | Operation::Messages);
+    (provider.via == Via::Cloudflare && wanted && chat).then_some(path.compat).flatten()
+}
+
+/// The client's dialect where the provider serves it, else the provider's best one that can be translated to.
+fn choose_dialect(provider: &Provider, operation: Operation, compat: bool) -> Result<Dialect, Refusal> {
+    let client = operation.dialect();
+    if compat {
+        return Ok(Dialect::OpenAiChat);
+    }
+    if provider.dialects.contains(&client) {
+        return Ok(client);
+    }
+    let translatable = |d: &&Dialect| matches!(d, Dialect::OpenAiChat | Dialect::Anthropic);
+    if matches!(operation, Operation::ChatCompletions | Operation::Messages)
+        && let Some(best) = provider.dialects.iter().find(translatable)
+    {
+        return Ok(*best);
+    }
+    let served: Vec<_> = provider.dialects.iter().map(|d| d.as_str()).collect();
+    Err(Refusal::EndpointNotServed {
+        provider: provider.id.clone(),
+        endpoint: operation.endpoint(),
+        served: served.join(", "),
+        not_found: operation == Operation::CountTokens,
+    })
+}
+
+fn key_for<'k>(ticket: &'k Ticket, provider: &'k Provider, catalog: &Catalog) -> Result<Option<&'k Secret>, Refusal> {
+    let key = credentials::provider_key(&ticket.caller, provider, catalog);
+    // Through Cloudflare a missing key is the stored one there, or unified billing. A host the operator named himself
+    // may need none.
+    if key.is_none() && provider.via == Via::Direct && !provider.own_base {
+        let hint = match provider.key_variable {
+            Some(variable) => format!(
+                "set {variable} or providers.{}.api_key, or bring your own key beside cf-aig-authorization",
+                provider.id
+            ),
+            None => format!("set providers.{}.api_key", provider.id),
+        };
+        return Err(Refusal::ProviderNotConfigured { provider: provider.id.clone(), hint });
+    }
+    Ok(key)
+}
+
+fn origin(provider: &Provider, catalog: &Catalog) -> Origin {
+    let base = match provider.via {
+        Via::Cloudflare => catalog.cloudflare.as_ref().map(|c| &c.base),
+        Via::Direct => provider.base.as_ref(),
+        Via::Mock => None,
+    };
+    base.map_or_else(|| Origin { secure: false, host: "mock.invalid".to_owned(), port: 80 }, |b| b.origin.clone())
+}
+
+/// The URL of `operation` at `provider`.
+fn url(
+    provider: &Provider,
+    operation: Operation,
+    upstream: Dialect,
+    name: &ModelRef,
+    compat: bool,
+    query: Option<&str>,
+    catalog: &Catalog,
+) -> Result<Uri, Refusal> {
+    let endpoint = match (operation, upstream) {
+        (Operation::ChatCompletions | Operation::Messages, Dialect::OpenAiChat) => "chat/completions",
+        (Operation::ChatCompletions | Operation::Messages, Dialect::Anthropic) => "messages",
+        _ => operation.path(),
+    };
+    let missing = |hint: &str| Refusal::ProviderNotConfigured { provider: provider.id.clone(), hint: hint.to_owned() };
+    let built = match provider.via {
+        Via::Mock => return Ok(Uri::from_static("http://mock.invalid/")),
+        Via::Direct => {
+            let base = provider.base.as_ref().ok_or_else(|| {
+                missing(if provider.azure.is_some() {
+                    "set AZURE_RESOURCE or providers.azure-openai.resource"
+                } else {
+                    "set ACCOUNT_ID, or providers.<id>.base_url"
+                })
+            })?;
+            let (path, query) = match (&provider.azure, provider.paths.get(endpoint)) {
+                (_, Some(path)) => (path.clone(), query.map(str::to_owned)),
+                (Some(azure), None) if azure.form == AzureForm::Deployment => {
+                    let deployment = segment(&name.model).ok_or(Refusal::UrlNotBuildable)?;
+                    (format!("/deployments/{deployment}/{endpoint}"), Some(with_api_version(&azure.api_version, query)))
+                }
+                (Some(_), None) => (format!("/v1/{endpoint}"), query.map(str::to_owned)),
+                // Anthropic's base URL is written with and without the version; SDK users know it without.
+                (None, None) if upstream == Dialect::Anthropic && !base.path.ends_with("/v1") => {
+                    (format!("/v1/{endpoint}"), query.map(str::to_owned))
+                }
+                (None, None) => (format!("/{endpoint}"), query.map(str::to_owned)),
+            };
+            base.join(&path, query.as_deref())
+        }
+        Via::Cloudflare => {
+            let (Some(cloudflare), Some(path)) = (&catalog.cloudflare, &provider.cloudflare) else {
+                return Err(Refusal::UrlNotBuildable);
+            };
+            let gateway = format!("/{}/{}", cloudflare.account_id, cloudflare.gateway_id);
+            match &provider.azure {
+                _ if compat => cloudflare.base.join(&format!("{gateway}/compat/{endpoint}"), query),
+                Some(azure) => {
+                    let resource = azure
+                        .resource
+                        .as_ref()
+                        .ok_or_else(|| missing("set AZURE_RESOURCE or providers.azure-openai.resource"))?;
+                    let deployment = segment(&name.model).ok_or(Refusal::UrlNotBuildable)?;
+                    let full = format!("{gateway}/{}/{resource}/{deployment}/{endpoint}", path.native);
+                    cloudflare.base.join(&full, Some(&with_api_version(&azure.api_version, query)))
+                }
+                None if path.native.is_empty() => {
+                    return Err(missing(
+                        "this endpoint of it is not served through Cloudflare; set providers.<id>.via = \"direct\"",
+                    ));
+                }
+                None => cloudflare.base.join(&format!("{gateway}/{}/{endpoint}", path.native), query),
+            }
+        }
+    };
+    built.map_err(|_| Refusal::UrlNotBuildable)
+}
+
+/// Azure's version, and what the client's query holds besides.
+fn with_api_version(version: &str, query: Option<&str>) -> String {
+    let rest: Vec<_> = query
+        .into_iter()
+        .flat_map(|q| q.split('&'))
+        .filter(|p| !p.is_empty() && !p.starts_with("api-version="))
+        .collect();
+    std::iter::once(format!("api-version={version}"))
+        .chain(rest.into_iter().map(str::to_owned))
+        .collect::<Vec<_>>()
+        .join("&")
+}
+
+fn head(
+    ticket: &Ticket,
+    provider: &Provider,
+    uri: Uri,
+    key: Option<&Secret>,
+    extra: &[(&'static str, String)],
+    translated_to: Option<Dialect>,
+    catalog: &Catalog,
+) -> Result<request::Parts, Refusal> {
+    let toward = if provider.via == Via::Cloudflare { Toward::Cloudflare } else { Toward::Provider };
+    let mut headers = headers::toward_upstream(&ticket.head.headers, toward);
+    if let Some(upstream) = translated_to {
+        // Betas, versions and organizations of the client's dialect mean nothing to another one.
+        let prefix = if upstream == Dialect::Anthropic { "openai-" } else { "anthropic-" };
+        let foreign: Vec<_> = headers.keys().filter(|n| n.as_str().starts_with(prefix)).cloned().collect();
+        foreign.iter().for_each(|n| {
+            headers.remove(n);
+        });
+    }
+    if let Some(authority) = uri.authority() {
+        headers.insert(header::HOST, HeaderValue::try_from(authority.as_str()).map_err(|_| Refusal::UrlNotBuildable)?);
+    }
+    headers.insert(
+        header::CONTENT_TYPE,
+        ticket
+            .head
+            .headers
+            .get(header::CONTENT_TYPE)
+            .cloned()
+            .unwrap_or_else(|| HeaderValue::from_static("application/json")),
+    );
+    headers.insert(headers::HOPS, HeaderValue::from(ticket.hops + 1));
+    for (name, value) in extra {
+        headers.insert(*name, HeaderValue::try_from(value).map_err(|_| Refusal::UrlNotBuildable)?);
+    }
+    if let Some((name, value)) = key.and_then(|k| credentials::auth_header(&provider.auth, k)) {
+        headers.insert(name, value);
+    }
+    if toward == Toward::Cloudflare
+        && let Some(token) = catalog.cloudflare.as_ref().and_then(|c| c.token.as_ref())
+        && let Some((_, value)) = credentials::auth_header(&crate::provider::Auth::Bearer, token)
+    {
+        headers.insert("cf-aig-authorization", value);
+    }
+    let (mut parts, ()) = http::Request::new(()).into_parts();
+    parts.method = Method::POST;
+    parts.uri = uri;
+    parts.headers = headers;
+    Ok(parts)
+}

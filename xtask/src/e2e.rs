@@ -1,0 +1,215 @@
+//! The end-to-end suites: real SDKs and clients talk to the built gateway, which talks to a scripted upstream.
+
+use std::collections::hash_map::RandomState;
+use std::ffi::OsString;
+use std::fs;
+use std::hash::BuildHasher as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::process::{self, Echo, Guard};
+use crate::project::Project;
+use crate::report::Outcome;
+use crate::steps::checked;
+use crate::suite;
+
+const READY: Duration = Duration::from_secs(30);
+const LISTENING: &str = "listening on ";
+const LOG_TAIL: usize = 60;
+/// No suite may hold the gate for longer.
+const SUITE: Duration = Duration::from_mins(15);
+
+pub(crate) fn build(project: &Project) -> Outcome {
+    checked(&mut project.cargo([
+        "build",
+        "-p",
+        "apex-ai-proxy",
+        "-p",
+        "apex-testkit",
+        "--bin",
+        "apex-ai-proxy",
+        "--bin",
+        "scripted-upstream",
+    ]))
+}
+
+pub(crate) fn python(project: &Project) -> Outcome {
+    run(project, &suite::PYTHON, &[])
+}
+
+pub(crate) fn js(project: &Project) -> Outcome {
+    run(project, &suite::JS, &[])
+}
+
+pub(crate) fn clients(project: &Project) -> Outcome {
+    run(project, &suite::CLIENTS, &[])
+}
+
+/// Prepares one suite, starts a gateway and an upstream of its own, runs it, and stops both.
+pub(crate) fn run(project: &Project, suite: &suite::Suite, extra: &[String]) -> Outcome {
+    let source = project.root.join("e2e").join(suite.name);
+    if !source.is_dir() {
+        return Outcome::Skipped(format!("e2e/{} does not exist yet", suite.name));
+    }
+    let mut command = match (suite.prepare)(project, &source) {
+        Ok(command) => command,
+        Err(suite::Unready::Missing(why)) => return Outcome::missing(project.ci, why),
+        Err(suite::Unready::Failed(why)) => return Outcome::failed(why),
+    };
+    let host = match Host::start(project, suite.name) {
+        Ok(host) => host,
+        Err(why) => return Outcome::failed(why),
+    };
+    host.describe_to(&mut command);
+    let done = process::run(command.args(extra), SUITE, Echo::Lines);
+    let tally = (suite.count)(&done.lines);
+    if done.ok() {
+        return Outcome::Passed(tally);
+    }
+    host.print_logs();
+    Outcome::Failed { why: done.reason(), tally }
+}
+
+/// The gateway and its upstream on free ports of loopback, killed when this goes.
+#[derive(Debug)]
+struct Host {
+    gateway: Server,
+    upstream: Server,
+    token: String,
+}
+
+impl Host {
+    fn start(project: &Project, suite: &str) -> Result<Self, String> {
+        let logs = project.target.join("e2e");
+        fs::create_dir_all(&logs).map_err(|error| format!("{}: {error}", logs.display()))?;
+        let token = token();
+        let upstream =
+            Server::start(hermetic(project, "scripted-upstream"), logs.join(format!("{suite}-upstream.log")))?;
+        let mut gateway = hermetic(project, "apex-ai-proxy");
+        gateway
+            .args(["--config", "e2e/gateway.toml", "--listen", "127.0.0.1:0"])
+            .env("APEX_UPSTREAM", &upstream.url)
+            .env("APEX_TOKEN", &token);
+        let gateway = Server::start(gateway, logs.join(format!("{suite}-gateway.log")))?;
+        println!("gateway {}, upstream {}", gateway.url, upstream.url);
+        Ok(Self { gateway, upstream, token })
+    }
+
+    /// What a suite knows of its host: these variables, and none of the developer's own keys.
+    fn describe_to(&self, command: &mut Command) {
+        for (name, _) in std::env::vars_os() {
+            let personal = ["OPENAI_", "ANTHROPIC_", "CLAUDE", "APEX_", "GEMINI_", "GOOGLE_"];
+            if name.to_str().is_some_and(|name| personal.iter().any(|prefix| name.starts_with(prefix))) {
+                command.env_remove(name);
+            }
+        }
+        command
+            .env("APEX_URL", &self.gateway.url)
+            .env("APEX_TOKEN", &self.token)
+            .env("APEX_UPSTREAM", &self.upstream.url)
+            .env("APEX_HOST_KIND", "native")
+            .env("NO_PROXY", "127.0.0.1,localhost")
+            .env("no_proxy", "127.0.0.1,localhost");
+    }
+
+    fn print_logs(&self) {
+        for server in [&self.gateway, &self.upstream] {
+            print_tail(&server.log);
+        }
+    }
+}
+
+/// One of our programs with its log, once it said where it listens.
+#[derive(Debug)]
+struct Server {
+    url: String,
+    log: PathBuf,
+    _guard: Guard,
+}
+
+impl Server {
+    fn start(mut command: Command, log: PathBuf) -> Result<Self, String> {
+        let program = command.get_program().to_string_lossy().into_owned();
+        let file = fs::File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
+        let errors = file.try_clone().map_err(|error| format!("{}: {error}", log.display()))?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(file)
+            .stderr(errors)
+            .spawn()
+            .map_err(|error| format!("{program} could not be started: {error}"))?;
+        let mut guard = Guard(child);
+        let deadline = Instant::now() + READY;
+        loop {
+            if let Some(url) = fs::read(&log).ok().and_then(|said| listening(&String::from_utf8_lossy(&said))) {
+                return Ok(Self { url, log, _guard: guard });
+            }
+            if let Ok(Some(status)) = guard.0.try_wait() {
+                print_tail(&log);
+                return Err(format!("{program} ended before it listened: {status}"));
+            }
+            if Instant::now() > deadline {
+                print_tail(&log);
+                return Err(format!("{program} did not say where it listens within {} s", READY.as_secs()));
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// A program of ours in an environment of its own: a developer's keys and files must not reach a test.
+fn hermetic(project: &Project, program: &str) -> Command {
+    let mut command = Command::new(project.target.join("debug").join(program));
+    let kept: Vec<(OsString, OsString)> = ["PATH", "RUST_LOG", "RUST_BACKTRACE", "LLVM_PROFILE_FILE", "SystemRoot"]
+        .iter()
+        .filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)))
+        .collect();
+    command.current_dir(&project.root).env_clear().envs(kept).env("HOME", project.target.join("e2e"));
+    command
+}
+
+/// The address in a complete `listening on http://127.0.0.1:PORT` line, bare or inside a log line.
+fn listening(log: &str) -> Option<String> {
+    log.split_inclusive('\n').filter(|line| line.ends_with('\n')).find_map(|line| {
+        let (_, url) = line.split_once(LISTENING)?;
+        let url = url.split(|c: char| c.is_whitespace() || c == '"').next()?.trim_end_matches('/');
+        url.starts_with("http").then(|| url.to_owned())
+    })
+}
+
+/// Unguessable enough for a gateway that lives for a minute on loopback, and different each time.
+fn token() -> String {
+    format!("apex-e2e-{:016x}{:016x}", RandomState::new().hash_one(1), RandomState::new().hash_one(2))
+}
+
+fn print_tail(log: &Path) {
+    let text = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().collect();
+    let from = lines.len().saturating_sub(LOG_TAIL);
+    println!("---- the end of {} ({} lines in all)", log.display(), lines.len());
+    for line in lines.iter().skip(from) {
+        println!("{line}");
+    }
+    println!("----");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_address() {
+        assert_eq!(listening("listening on http://127.0.0.1:87"), None, "the line is not complete");
+        assert_eq!(listening("hello\nlistening on http://127.0.0.1:8787\n").as_deref(), Some("http://127.0.0.1:8787"));
+        let logged = "12:00 INFO listening on http://127.0.0.1:1 workers=2\n";
+        assert_eq!(listening(logged).as_deref(), Some("http://127.0.0.1:1"));
+    }
+
+    #[test]
+    fn tokens_differ() {
+        assert_ne!(token(), token());
+    }
+}

@@ -1,0 +1,166 @@
+//! What each end-to-end suite needs before it can run. All of it lands in the build folder, never beside the sources.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::process::{self, Echo};
+use crate::project::Project;
+use crate::tally::{self, Tally};
+
+/// A folder of `e2e/`.
+pub(crate) struct Suite {
+    pub(crate) name: &'static str,
+    /// Installs what is missing and returns the command that runs the tests.
+    pub(crate) prepare: fn(&Project, &Path) -> Result<Command, Unready>,
+    pub(crate) count: fn(&[String]) -> Tally,
+}
+
+pub(crate) enum Unready {
+    /// The machine lacks a program.
+    Missing(String),
+    Failed(String),
+}
+
+pub(crate) const PYTHON: Suite = Suite { name: "python", prepare: pytest, count: tally::pytest };
+pub(crate) const JS: Suite = Suite { name: "js", prepare: node, count: tally::node };
+pub(crate) const CLIENTS: Suite = Suite { name: "clients", prepare: node, count: tally::node };
+pub(crate) const ALL: &[&Suite] = &[&PYTHON, &JS, &CLIENTS];
+
+const INSTALL: Duration = Duration::from_mins(10);
+/// Remembers, inside what was installed, from which file.
+const STAMP: &str = ".installed-from";
+
+fn pytest(project: &Project, source: &Path) -> Result<Command, Unready> {
+    let venv = project.target.join("e2e").join("venv");
+    let python = venv.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+    let requirements = source.join("requirements.txt");
+    let wanted = fs::read(&requirements).map_err(|error| failed(&requirements, &error))?;
+    if !python.exists() || fs::read(venv.join(STAMP)).ok().as_ref() != Some(&wanted) {
+        if !process::answers(project.tool("python3").arg("--version")) {
+            return Err(Unready::Missing("python3 is not installed".into()));
+        }
+        let made =
+            process::run(project.tool("python3").args(["-m", "venv", "--clear"]).arg(&venv), INSTALL, Echo::Lines);
+        if !made.ok() {
+            let why = "python3 has no working `venv` module (Debian and Ubuntu: the package python3-venv)";
+            return Err(Unready::Missing(why.into()));
+        }
+        let mut pip = project.tool(&python);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(&requirements);
+        installed(&mut pip, "pip install", &venv, &wanted)?;
+    }
+    let mut tests = Command::new(python);
+    tests.current_dir(source).env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONUNBUFFERED", "1").args([
+        "-m",
+        "pytest",
+        "-rs",
+        "--tb=short",
+        "-p",
+        "no:cacheprovider",
+    ]);
+    Ok(tests)
+}
+
+/// npm installs beside `package.json`: so the suite is copied to the build folder and runs there.
+fn node(project: &Project, source: &Path) -> Result<Command, Unready> {
+    for program in ["node", "npm"] {
+        if !process::answers(project.tool(program).arg("--version")) {
+            return Err(Unready::Missing(format!("{program} is not installed")));
+        }
+    }
+    let name = source.file_name().unwrap_or_default();
+    let copy = project.target.join("e2e").join(name);
+    mirror(source, &copy).map_err(|error| failed(&copy, &error))?;
+    let locked = copy.join("package-lock.json").exists();
+    let wanted =
+        ["package.json", "package-lock.json"].map(|file| fs::read(copy.join(file)).unwrap_or_default()).concat();
+    let modules = copy.join("node_modules");
+    if fs::read(modules.join(STAMP)).ok().as_ref() != Some(&wanted) {
+        let mut npm = project.tool("npm");
+        npm.current_dir(&copy).args([
+            if locked { "ci" } else { "install" },
+            "--no-audit",
+            "--no-fund",
+            "--loglevel=error",
+        ]);
+        installed(&mut npm, "npm", &modules, &wanted)?;
+    }
+    let mut tests = Command::new("node");
+    // One file at a time: each suite shares one gateway and one upstream.
+    tests.current_dir(&copy).args(["--test", "--test-reporter=spec", "--test-concurrency=1"]);
+    Ok(tests)
+}
+
+fn installed(command: &mut Command, what: &str, dir: &Path, from: &[u8]) -> Result<(), Unready> {
+    let done = process::run(command, INSTALL, Echo::Lines);
+    if !done.ok() {
+        return Err(Unready::Failed(format!("{what}: {}", done.reason())));
+    }
+    fs::create_dir_all(dir).and_then(|()| fs::write(dir.join(STAMP), from)).map_err(|error| failed(dir, &error))
+}
+
+fn failed(path: &Path, error: &io::Error) -> Unready {
+    Unready::Failed(format!("{}: {error}", path.display()))
+}
+
+const KEPT: &str = "node_modules";
+
+/// Makes `to` the same as `from`, except for what was installed in it.
+fn mirror(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(to)? {
+        let entry = entry?;
+        if entry.file_name() != OsStr::new(KEPT) {
+            remove(&entry.path())?;
+        }
+    }
+    copy(from, to)
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name == OsStr::new(KEPT) {
+            continue;
+        }
+        let copied: PathBuf = to.join(&name);
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &copied)?;
+        } else {
+            fs::copy(entry.path(), copied).map(drop)?;
+        }
+    }
+    Ok(())
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    if path.symlink_metadata()?.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mirror_follows_its_source_and_keeps_what_was_installed() {
+        let dir = std::env::temp_dir().join(format!("xtask-mirror-{}", std::process::id()));
+        let (from, to) = (dir.join("from"), dir.join("to"));
+        fs::create_dir_all(from.join("helpers")).unwrap();
+        fs::write(from.join("a.test.mjs"), "1").unwrap();
+        fs::write(from.join("helpers/b.mjs"), "2").unwrap();
+        fs::create_dir_all(to.join(KEPT)).unwrap();
+        fs::write(to.join(KEPT).join("installed"), "3").unwrap();
+        fs::write(to.join("removed-since.mjs"), "4").unwrap();
+        mirror(&from, &to).unwrap();
+        assert_eq!(fs::read(to.join("helpers/b.mjs")).unwrap(), b"2");
+        assert!(to.join(KEPT).join("installed").exists());
+        assert!(!to.join("removed-since.mjs").exists());
+        fs::remove_dir_all(dir).unwrap();
+    }
+}
