@@ -27,10 +27,7 @@ impl Listeners {
         }
         // It only showed that nobody else listens here, and which port is ours.
         let address = first.local_addr()?.as_socket().unwrap_or(address);
-        StdListener::from({
-            first.listen(1)?;
-            first
-        });
+        drop(first);
         let listen = |_| {
             let socket = open(address, Sharing::Yes)?;
             socket.listen(BACKLOG)?;

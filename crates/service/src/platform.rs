@@ -75,4 +75,6 @@ pub struct Gauge {
     pub buffered: std::sync::atomic::AtomicU64,
     /// Passthrough exchanges in flight, by client address.
     pub passthrough: std::sync::Mutex<std::collections::BTreeMap<Option<IpAddr>, u32>>,
+    /// The host is going down: `/readyz` says so.
+    pub draining: std::sync::atomic::AtomicBool,
 }

@@ -54,7 +54,7 @@ impl Shared {
 
     /// Would the upstream take one more request at once?
     pub(super) fn has_room(&self) -> bool {
-        Rc::strong_count(&self.users) <= self.sender.current_max_send_streams()
+        Rc::strong_count(&self.users) <= MAX_STREAMS
     }
 
     /// The connection for the next request, which finds it used.
@@ -98,4 +98,6 @@ fn is_goaway(error: &hyper::Error) -> bool {
 }
 
 const PING: Duration = Duration::from_secs(20);
+/// What servers usually take; hyper would make more of them wait.
+const MAX_STREAMS: usize = 100;
 const MAX_HEAD: u32 = 64 << 10;

@@ -7,13 +7,11 @@ mod filter;
 mod http1;
 mod http2;
 mod pool;
+mod roots;
 mod stream;
-#[cfg(test)]
-
-mod tls;
 
 pub(crate) use body::UpstreamBody;
-pub(crate) use tls::tls_config;
+pub(crate) use roots::tls_config;
 
 use std::net::SocketAddr;
 use std::rc::Rc;

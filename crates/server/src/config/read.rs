@@ -180,7 +180,7 @@ fn describe(path: &str, found: &Actual, expected: &str) -> String {
         Actual::Unsigned(n) => n.to_string(),
         Actual::Signed(n) => n.to_string(),
         Actual::Float(n) => n.to_string(),
-        Actual::Map | Actual::Struct => "a table".to_owned(),
+        Actual::Map => "a table".to_owned(),
         Actual::Seq => "a list".to_owned(),
         other => other.to_string(),
     }
