@@ -88,8 +88,8 @@ mod tests {
 
     #[test]
     fn hosts() {
-        for (headers, status) in [
-            (&[("host", b"a.example" as &[u8])] as &[_], 200),
+        let cases: &[(&[(&str, &[u8])], u16)] = &[
+            (&[("host", b"a.example")], 200),
             (&[("host", b"a.example:8787")], 200),
             (&[("host", b"[::1]:8787")], 200),
             (&[], 400),
@@ -104,8 +104,9 @@ mod tests {
             (&[("host", b"a,b")], 400),
             (&[("host", b"\xe9")], 400),
             (&[("host", b"0x7f.1")], 400),
-        ] {
-            assert_eq!(verdict(H1, "GET", "/", headers), status, "{headers:?}");
+        ];
+        for (headers, status) in cases {
+            assert_eq!(verdict(H1, "GET", "/", headers), *status, "{headers:?}");
         }
         assert_eq!(verdict(Version::HTTP_10, "GET", "/", &[]), 200);
         assert_eq!(verdict(Version::HTTP_10, "GET", "/", &[("host", b"a b")]), 400);

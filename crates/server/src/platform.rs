@@ -228,7 +228,7 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test(flavor = "current_thread", start_paused = false)]
+    #[tokio::test(flavor = "current_thread")]
     async fn a_deadline_can_move_both_ways() {
         let clock = Clock::new();
         let mut sleep = Sleep { clock, armed: None };

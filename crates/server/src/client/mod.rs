@@ -9,6 +9,8 @@ mod http2;
 mod pool;
 mod roots;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use body::UpstreamBody;
 pub(crate) use roots::tls_config;

@@ -28,7 +28,10 @@ impl Loaded {
     fn unwritten(&self) -> Vec<(&'static str, String)> {
         let (timeouts, limits, passthrough) = (&self.catalog.timeouts, &self.catalog.limits, &self.catalog.passthrough);
         let seconds = |d: Duration| d.as_secs_f64().to_string();
-        let bytes = |n: u64| format!("\"{n}\"");
+        let bytes = |n: u64| {
+            let (unit, name) = if n % (1 << 20) == 0 { (20, " MiB") } else { (0, "") };
+            format!("\"{}{name}\"", n >> unit)
+        };
         vec![
             ("passthrough.mode", format!("\"{:?}\"", passthrough.mode).to_lowercase()),
             ("passthrough.max_concurrent", passthrough.max_concurrent.to_string()),
