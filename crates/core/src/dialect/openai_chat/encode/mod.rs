@@ -6,7 +6,9 @@
 
 mod answer;
 mod content;
+mod documented;
 mod history;
+mod message;
 mod own;
 mod plan;
 mod schema;
@@ -53,7 +55,7 @@ struct Encoder<'r> {
     notes: Vec<String>,
 }
 
-impl<'r> Encoder<'r> {
+impl Encoder<'_> {
     fn fill(&mut self, stream: bool, o: &mut Obj<'_>) -> Result<(), Untranslatable> {
         self.settings(stream, o)?;
         self.tools(o)?;

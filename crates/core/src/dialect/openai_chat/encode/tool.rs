@@ -5,6 +5,7 @@ use crate::hub::{CacheMark, ReasoningMode, Tool, ToolChoice, ToolKind, Untransla
 use crate::json::{Arr, Ext, JsonStr, Members, Obj, RawValue, elements};
 use crate::provider::ForcedChoice;
 
+use super::documented::Documented;
 use super::settings::forced;
 use super::{Encoder, schema};
 
@@ -64,23 +65,30 @@ impl<'r> Encoder<'r> {
                 })
             }
             Tool::Custom { raw, .. } => Some(Offer::Raw(raw)),
-            Tool::Hosted { kind, name, .. } => match Documented::of(kind) {
-                Some(documented) => {
-                    self.losses.approx(format!("tools.{kind}"));
-                    let name = name.as_ref().map_or_else(|| JsonStr::written(documented.name), JsonStr::borrowed);
-                    Some(Offer::Documented { name, documented })
-                }
-                None => {
-                    let only = !request.tools.iter().any(|t| callable(t));
-                    if only || forced(request.tool_choice.as_ref()) {
-                        let what = format!("the target has no equivalent of `{kind}`");
-                        return Err(Untranslatable::new(format!("tools[{at}]"), what));
-                    }
-                    self.losses.drop(format!("tools.{kind}"));
-                    None
-                }
-            },
+            Tool::Hosted { kind, name, .. } => self.hosted(at, kind, name.as_ref())?,
         })
+    }
+
+    /// A tool of the provider itself: a function where its arguments are documented, else it is left out, unless the
+    /// answer would hang on it.
+    fn hosted(
+        &mut self,
+        at: usize,
+        kind: &str,
+        name: Option<&'r JsonStr<'r>>,
+    ) -> Result<Option<Offer<'r>>, Untranslatable> {
+        if let Some(documented) = Documented::of(kind) {
+            self.losses.approx(format!("tools.{kind}"));
+            let name = name.map_or_else(|| JsonStr::written(documented.name), JsonStr::borrowed);
+            return Ok(Some(Offer::Documented { name, documented }));
+        }
+        let only = !self.request.tools.iter().any(callable);
+        if only || forced(self.request.tool_choice.as_ref()) {
+            let what = format!("the target has no equivalent of `{kind}`");
+            return Err(Untranslatable::new(format!("tools[{at}]"), what));
+        }
+        self.losses.drop(format!("tools.{kind}"));
+        Ok(None)
     }
 
     /// The description, with the examples a foreign definition carries; everything else it carries is named.
@@ -152,12 +160,11 @@ impl<'r> Encoder<'r> {
         if forced(Some(choice)) && thinking && self.quirks.forced_choice == ForcedChoice::WithoutThinking {
             // Forwarding it would be a 400 (pitfalls 27 and 28): ask in words instead.
             self.losses.approx("tool_choice");
-            self.notes.push(match choice {
-                ToolChoice::Named { name, .. } => {
-                    let sent = self.aliases.name(name, NAME_LIMIT);
-                    format!("You must call the tool `{}` in your next reply.", sent.text())
-                }
-                _ => "You must call one of the tools in your next reply.".to_owned(),
+            self.notes.push(if let ToolChoice::Named { name, .. } = choice {
+                let sent = self.aliases.name(name, NAME_LIMIT);
+                format!("You must call the tool `{}` in your next reply.", sent.text())
+            } else {
+                "You must call one of the tools in your next reply.".to_owned()
             });
             o.text("tool_choice", "auto");
             return;
@@ -255,44 +262,6 @@ fn own_function(tool: &Tool<'_>, a: &mut Arr<'_>) {
         maybe_raw(o, "cache_control", cache.map(|CacheMark(mark)| mark));
         members(o, pairs(ext).filter(|(k, _)| !k.starts_with("function.")));
     });
-}
-
-/// An Anthropic tool the client itself executes, whose arguments are documented: an ordinary function does as well
-/// (<https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/overview>).
-#[derive(Debug)]
-struct Documented {
-    /// Its versioned types start so.
-    prefix: &'static str,
-    name: &'static str,
-    description: &'static str,
-    schema: &'static str,
-}
-
-impl Documented {
-    const ALL: &[Self] = &[
-        Self {
-            prefix: "bash_",
-            name: "bash",
-            description: "Run a command in a persistent bash session.",
-            schema: r#"{"type":"object","properties":{"command":{"type":"string","description":"The command to run."},"restart":{"type":"boolean","description":"Restart the session instead."}}}"#,
-        },
-        Self {
-            prefix: "text_editor_",
-            name: "str_replace_based_edit_tool",
-            description: "View, create and edit text files.",
-            schema: r#"{"type":"object","properties":{"command":{"type":"string","enum":["view","create","str_replace","insert"]},"path":{"type":"string"},"file_text":{"type":"string","description":"For create."},"old_str":{"type":"string","description":"For str_replace."},"new_str":{"type":"string","description":"For str_replace."},"insert_line":{"type":"integer","description":"For insert."},"insert_text":{"type":"string","description":"For insert."},"view_range":{"type":"array","items":{"type":"integer"},"description":"For view."}},"required":["command","path"]}"#,
-        },
-        Self {
-            prefix: "memory_",
-            name: "memory",
-            description: "Keep notes in files under /memories.",
-            schema: r#"{"type":"object","properties":{"command":{"type":"string","enum":["view","create","str_replace","insert","delete","rename"]},"path":{"type":"string"},"file_text":{"type":"string"},"old_str":{"type":"string"},"new_str":{"type":"string"},"insert_line":{"type":"integer"},"insert_text":{"type":"string"},"old_path":{"type":"string"},"new_path":{"type":"string"},"view_range":{"type":"array","items":{"type":"integer"}}},"required":["command"]}"#,
-        },
-    ];
-
-    fn of(kind: &str) -> Option<&'static Self> {
-        Self::ALL.iter().find(|d| kind.starts_with(d.prefix))
-    }
 }
 
 /// Is the raw value an object with a member of this name? (Used for marks, which tell their kind by their members.)

@@ -1,0 +1,40 @@
+//! Tools of Anthropic that are ordinary functions in disguise.
+
+/// An Anthropic tool the client itself executes, whose arguments are documented: an ordinary function does as well
+/// (<https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/overview>).
+#[derive(Debug)]
+pub(super) struct Documented {
+    /// Its versioned types start so.
+    prefix: &'static str,
+    pub(super) name: &'static str,
+    pub(super) description: &'static str,
+    pub(super) schema: &'static str,
+}
+
+impl Documented {
+    const ALL: &[Self] = &[
+        Self {
+            prefix: "bash_",
+            name: "bash",
+            description: "Run a command in a persistent bash session.",
+            schema: r#"{"type":"object","properties":{"command":{"type":"string","description":"The command to run."},"restart":{"type":"boolean","description":"Restart the session instead."}}}"#,
+        },
+        Self {
+            prefix: "text_editor_",
+            name: "str_replace_based_edit_tool",
+            description: "View, create and edit text files.",
+            schema: r#"{"type":"object","properties":{"command":{"type":"string","enum":["view","create","str_replace","insert"]},"path":{"type":"string"},"file_text":{"type":"string","description":"For create."},"old_str":{"type":"string","description":"For str_replace."},"new_str":{"type":"string","description":"For str_replace."},"insert_line":{"type":"integer","description":"For insert."},"insert_text":{"type":"string","description":"For insert."},"view_range":{"type":"array","items":{"type":"integer"},"description":"For view."}},"required":["command","path"]}"#,
+        },
+        Self {
+            prefix: "memory_",
+            name: "memory",
+            description: "Keep notes in files under /memories.",
+            schema: r#"{"type":"object","properties":{"command":{"type":"string","enum":["view","create","str_replace","insert","delete","rename"]},"path":{"type":"string"},"file_text":{"type":"string"},"old_str":{"type":"string"},"new_str":{"type":"string"},"insert_line":{"type":"integer"},"insert_text":{"type":"string"},"old_path":{"type":"string"},"new_path":{"type":"string"},"view_range":{"type":"array","items":{"type":"integer"}}},"required":["command"]}"#,
+        },
+    ];
+
+    /// The tool whose versions `kind` is one of.
+    pub(super) fn of(kind: &str) -> Option<&'static Self> {
+        Self::ALL.iter().find(|d| kind.starts_with(d.prefix))
+    }
+}
