@@ -36,7 +36,8 @@ fn encode(events: Vec<Event<'_>>) -> String {
 
 /// The SSE text of `(type, members)` pairs.
 fn frames(frames: &[&str]) -> String {
-    frames.iter().map(|data| format!("event: {}\ndata: {data}\n\n", json(data)["type"].as_str().unwrap())).collect()
+    let frame = |data: &&str| format!("event: {}\ndata: {data}\n\n", json(data)["type"].as_str().unwrap());
+    frames.iter().map(frame).collect::<Vec<_>>().concat()
 }
 
 const START: &str =

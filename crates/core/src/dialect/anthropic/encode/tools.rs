@@ -45,6 +45,7 @@ impl<'r> Tools<'r> {
         let request = cx.request;
         for (at, tool) in request.tools.iter().enumerate() {
             if !is_allowed(tool, request.tool_choice.as_ref()) {
+                cx.losses.approx("tool_choice");
                 continue;
             }
             match tool {

@@ -116,14 +116,11 @@ impl<'r> Conversation<'r> {
                         };
                         call.result = Some(Block { kind, cache });
                     }
-                    None => orphans.append(&mut orphan(cx, result, content)),
+                    None => orphans.push((at, orphan(cx, result, content))),
                 }
             }
         }
         self.close_calls(cx, calls);
-        if !orphans.is_empty() {
-            self.user(orphans, true);
-        }
         let after_results = !calls.is_empty();
         let mut first_user = true;
         for at in range {
@@ -140,9 +137,17 @@ impl<'r> Conversation<'r> {
                     first_user = false;
                     self.user(blocks, merge);
                 }
-                Role::Tool => cx.turn_losses(turn),
+                Role::Tool => {
+                    cx.turn_losses(turn);
+                    for (_, blocks) in orphans.extract_if(.., |(place, _)| *place == at) {
+                        self.user(blocks, after_results);
+                    }
+                }
                 Role::Assistant => {}
             }
+        }
+        if !self.notes.is_empty() {
+            self.user(Vec::new(), false);
         }
         Ok(())
     }
@@ -195,9 +200,6 @@ impl<'r> Conversation<'r> {
 
     /// The first message must be the user's, and only some models continue an assistant turn.
     fn finish(&mut self, cx: &mut Context<'r>, turns: usize) -> Result<(), Untranslatable> {
-        if !self.notes.is_empty() {
-            self.user(Vec::new(), false);
-        }
         if self.messages.first().is_none_or(|m| m.role != "user") {
             cx.losses.approx("messages");
             let blocks = vec![Block::text(JsonStr::escape(OPENING))];
