@@ -13,6 +13,7 @@ pub mod headers;
 pub mod hub;
 mod inflate;
 pub mod json;
+pub mod mock;
 pub mod models;
 pub mod name;
 pub mod passthrough;

@@ -30,7 +30,7 @@ impl Facts {
         match event {
             Event::Start { usage, .. } | Event::Usage(usage) => self.usage.merge(usage),
             Event::BlockStart { .. } | Event::Delta { .. } | Event::BlockStop { .. } | Event::Citation { .. } => {
-                self.content = true
+                self.content = true;
             }
             Event::Stop(stop) => {
                 self.content = true;

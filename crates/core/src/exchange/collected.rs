@@ -117,16 +117,13 @@ impl Translating {
 
     pub(super) fn reply(&mut self, body: &Bytes, head: &response::Parts, now: Timestamp) -> Progressed {
         let text = String::from_utf8_lossy(body);
-        let events = match self.events(&text) {
-            Ok(events) => events,
+        let Ok(events) = self.events(&text) else {
             // HTTP 200 with an error in it, HTML, or nothing: never a success.
-            Err(()) => {
-                let mut failure = upstream_error::decode(StatusCode::OK, &HeaderMap::new(), body, now);
-                if !failure.status.is_client_error() && !failure.status.is_server_error() {
-                    failure = bad_answer("the upstream's reply could not be understood");
-                }
-                return failed(failure, Outcome::UpstreamError);
+            let mut failure = upstream_error::decode(StatusCode::OK, &HeaderMap::new(), body, now);
+            if !failure.status.is_client_error() && !failure.status.is_server_error() {
+                failure = bad_answer("the upstream's reply could not be understood");
             }
+            return failed(failure, Outcome::UpstreamError);
         };
         let mut ordered = Vec::with_capacity(events.len() + 2);
         let mut sequencer = Sequencer::default();

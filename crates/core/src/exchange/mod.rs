@@ -109,7 +109,7 @@ impl Exchange {
     fn in_head(&mut self, input: Input<'_>, now: Timestamp) {
         match input {
             Input::UpstreamHead(parts) => self.on_head(parts, now),
-            Input::UpstreamFailed(error) => self.on_unreachable(error, now),
+            Input::UpstreamFailed(error) => self.on_unreachable(&error, now),
             Input::ClientGone => self.finish(Outcome::ClientGone, true, now),
             Input::Deadline => {
                 self.state = State::Head;
@@ -127,7 +127,7 @@ impl Exchange {
         }
     }
 
-    fn on_unreachable(&mut self, error: TransportError, now: Timestamp) {
+    fn on_unreachable(&mut self, error: &TransportError, now: Timestamp) {
         if error.stale
             && self.record.attempts < MAX_ATTEMPTS
             && let Some(resend) = &self.resend
@@ -142,11 +142,13 @@ impl Exchange {
             return;
         }
         self.record.error = Some(format!("{:?}", error.kind));
-        let (failure, outcome) = transport_failure(&error);
+        let (failure, outcome) = transport_failure(error);
         self.fail(&failure, outcome, now);
     }
 
     fn on_head(&mut self, parts: &response::Parts, now: Timestamp) {
+        // The upstream has the request: no second attempt, and its body need not be kept.
+        self.resend = None;
         self.record.upstream_status = Some(parts.status.as_u16());
         self.record.upstream_head = Some(now.since(self.record.started));
         self.record.upstream_request_id = ["x-request-id", "request-id", "cf-aig-log-id", "apim-request-id", "cf-ray"]

@@ -24,7 +24,7 @@ pub(super) struct Progress {
 /// A stream on its way to the client.
 #[derive(Debug)]
 pub(super) enum Pipe {
-    Relay(Relay),
+    Relay(Box<Relay>),
     Translate(Box<Translate>),
 }
 
@@ -52,7 +52,7 @@ pub(super) struct Translate {
 
 impl Pipe {
     pub(super) fn relay(dialect: Dialect, tap: Tap) -> Self {
-        Self::Relay(Relay { dialect, framer: Framer::default(), tap, inside: false })
+        Self::Relay(Box::new(Relay { dialect, framer: Framer::default(), tap, inside: false }))
     }
 
     pub(super) fn translate(decoder: StreamDecoder, encoder: StreamEncoder) -> Self {
@@ -177,7 +177,7 @@ impl Relay {
             self.inside = true;
             self.tap.facts.content = true;
         }
-        progress.failure = self.tap.facts.failure.clone();
+        progress.failure.clone_from(&self.tap.facts.failure);
     }
 
     fn end(&mut self, progress: &mut Progress) -> bool {
@@ -189,7 +189,7 @@ impl Relay {
                 progress.out.extend_from_slice(rest.raw());
             }
         }
-        progress.failure = self.tap.facts.failure.clone();
+        progress.failure.clone_from(&self.tap.facts.failure);
         self.tap.facts.complete || self.tap.facts.failure.is_some()
     }
 }

@@ -216,7 +216,7 @@ impl Replying {
                 Form::Whole { dialect, quirks, copy: Some(BytesMut::new()), usage: Usage::default(), stop: None }
             }
             then if json => Form::Collect { body: BytesMut::new(), then },
-            _ => Form::Stream { pipe, held: Some(Vec::new()) },
+            Then::Fail(_) | Then::Relay { .. } | Then::Translate(_) => Form::Stream { pipe, held: Some(Vec::new()) },
         };
         self.plain_chunk(chunk, now)
     }
@@ -317,12 +317,10 @@ impl Replying {
             let progressed = streamed(pipe, held, progress, &mut self.outcome);
             return close(held, progressed, self.outcome);
         }
-        match error.kind {
-            TransportErrorKind::Timeout => {
-                failed(timeout("the upstream was silent for too long"), Outcome::UpstreamTimeout)
-            }
-            _ => failed(truncated(), Outcome::Truncated),
+        if error.kind == TransportErrorKind::Timeout {
+            return failed(timeout("the upstream was silent for too long"), Outcome::UpstreamTimeout);
         }
+        failed(truncated(), Outcome::Truncated)
     }
 
     /// The last words of a stream that fails after its head went out.

@@ -43,40 +43,8 @@ impl Planned {
 }
 
 impl Exchange {
-    /// A request whose body is all here: mode 1, or mode 2 with a mapping. CPU work in the size of `body`.
-    pub fn start(ticket: &Ticket, body: Bytes, catalog: Arc<Catalog>, seed: Seed, now: Timestamp) -> Self {
-        let mut exchange = Self::new(ticket, catalog, seed, now);
-        exchange.record.request_bytes = body.len() as u64;
-        let result = match &ticket.target {
-            Target::Gateway(operation) => plan::plan(ticket, *operation, &body, &exchange.catalog)
-                .map(|plan| exchange.planned(*operation, plan, now)),
-            Target::Passthrough(destination) => {
-                mapped(ticket, &body).map(|body| exchange.passthrough(ticket, destination, Body::Bytes(body), now))
-            }
-        };
-        if let Err(refusal) = result {
-            exchange.refuse(&refusal, now);
-        }
-        exchange
-    }
-
-    /// A passthrough whose body streams through.
-    pub fn start_streaming(ticket: &Ticket, prefix: Bytes, catalog: Arc<Catalog>, seed: Seed, now: Timestamp) -> Self {
-        let mut exchange = Self::new(ticket, catalog, seed, now);
-        if let Target::Passthrough(destination) = &ticket.target {
-            exchange.passthrough(ticket, destination, Body::Client { prefix }, now);
-        }
-        exchange
-    }
-
-    /// A request that is refused after routing: a reply and a record.
-    pub fn refused(ticket: &Ticket, refusal: &Refusal, catalog: Arc<Catalog>, seed: Seed, now: Timestamp) -> Self {
-        let mut exchange = Self::new(ticket, catalog, seed, now);
-        exchange.refuse(refusal, now);
-        exchange
-    }
-
-    fn new(ticket: &Ticket, catalog: Arc<Catalog>, seed: Seed, now: Timestamp) -> Self {
+    /// An exchange for a request that was let in; nothing is sent before one of the `begin`s.
+    pub fn new(ticket: &Ticket, catalog: Arc<Catalog>, seed: Seed, now: Timestamp) -> Self {
         let (mode, dialect) = match &ticket.target {
             Target::Gateway(operation) => (Mode::Gateway, operation.dialect()),
             Target::Passthrough(_) => (Mode::Passthrough, crate::admit::error_dialect(&ticket.head)),
@@ -106,6 +74,48 @@ impl Exchange {
             steps: VecDeque::with_capacity(4),
             replied: false,
         }
+    }
+
+    /// The body is all here: mode 1, or mode 2 with a mapping. CPU work in the size of `body`.
+    pub fn begin(&mut self, ticket: &Ticket, body: &Bytes, now: Timestamp) {
+        self.record.request_bytes = body.len() as u64;
+        let result = match &ticket.target {
+            Target::Gateway(operation) => {
+                plan::plan(ticket, *operation, body, &self.catalog).map(|plan| self.planned(*operation, plan, now))
+            }
+            Target::Passthrough(destination) => {
+                mapped(ticket, body).map(|body| self.passthrough(ticket, destination, Body::Bytes(body), now))
+            }
+        };
+        if let Err(refusal) = result {
+            self.refuse(&refusal, now);
+        }
+    }
+
+    /// A passthrough whose body streams through.
+    pub fn begin_streaming(&mut self, ticket: &Ticket, prefix: Bytes, now: Timestamp) {
+        if let Target::Passthrough(destination) = &ticket.target {
+            self.passthrough(ticket, destination, Body::Client { prefix }, now);
+        }
+    }
+
+    /// The request is refused after all: a reply and a record.
+    pub fn refuse(&mut self, refusal: &Refusal, now: Timestamp) {
+        self.record.error = Some(refusal.code().to_owned());
+        let mut whole = reply::refuse(refusal, self.dialect, &self.request_id);
+        self.dress(&mut whole.parts.headers);
+        self.reply(whole.parts, now);
+        self.emit(whole.body, now);
+        self.finish(Outcome::Refused, false, now);
+    }
+
+    /// The record as it would be if the client left now.
+    pub fn abandoned(&self, now: Timestamp) -> Box<Record> {
+        let mut record = self.record.clone();
+        record.outcome = Outcome::ClientGone;
+        record.duration = now.since(record.started);
+        record.status = if self.replied { record.status } else { 499 };
+        record
     }
 
     fn planned(&mut self, operation: crate::route::Operation, plan: Plan, now: Timestamp) {
@@ -159,15 +169,6 @@ impl Exchange {
             });
         }
         self.send(outgoing, now);
-    }
-
-    fn refuse(&mut self, refusal: &Refusal, now: Timestamp) {
-        self.record.error = Some(refusal.code().to_owned());
-        let mut whole = reply::refuse(refusal, self.dialect, &self.request_id);
-        self.dress(&mut whole.parts.headers);
-        self.reply(whole.parts, now);
-        self.emit(whole.body, now);
-        self.finish(Outcome::Refused, false, now);
     }
 }
 

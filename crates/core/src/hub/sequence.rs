@@ -189,7 +189,7 @@ impl Sequencer {
         match &mut self.stop {
             // Some providers say `stop` first and `tool_calls` later.
             Some(held) if held.reason == StopReason::EndTurn && stop.reason == StopReason::ToolCalls => {
-                *held = stop.into_owned()
+                *held = stop.into_owned();
             }
             Some(_) => {}
             None => {
