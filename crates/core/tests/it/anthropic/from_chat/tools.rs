@@ -281,3 +281,22 @@ fn structured_output() {
     assert_eq!(losses, "response_format=approx");
     check(r#""response_format":{"type":"text"}"#, NEW, "{}", "");
 }
+
+/// References that double at every step are no recursion, but nobody can follow them all.
+#[test]
+fn schemas_that_explode_are_not_followed() {
+    let mut defs = String::new();
+    for n in 0..60 {
+        let next = format!(r##"{{"$ref":"#/$defs/d{}"}}"##, n + 1);
+        defs.push_str(&format!(r#""d{n}":{{"anyOf":[{next},{next}]}},"#));
+    }
+    let schema = format!(
+        r##"{{"type":"object","properties":{{"a":{{"$ref":"#/$defs/d0"}}}},"$defs":{{{defs}"d60":{{"type":"string"}}}}}}"##
+    );
+    let (out, losses) = members(
+        &format!(r#""tools":[{{"type":"function","function":{{"name":"f","strict":true,"parameters":{schema}}}}}]"#),
+        NEW,
+    );
+    assert_eq!(out["tools"][0]["strict"], Value::Null);
+    assert_eq!(losses, "tools.function.strict=approx");
+}

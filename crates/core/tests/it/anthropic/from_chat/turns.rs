@@ -316,3 +316,20 @@ fn later_turns_do_not_change_earlier_ones() {
         assert!(long.starts_with(stem), "{n}\n{short}\n{long}");
     }
 }
+
+/// Would take minutes if anything in it were quadratic.
+#[test]
+fn long_histories_take_linear_time() {
+    let call = r#"{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}"#;
+    let calls = vec![call; 20_000].join(",");
+    let results = vec![r#"{"role":"tool","tool_call_id":"c","content":"r"}"#; 20_000].join(",");
+    let orphans = vec![r#"{"role":"tool","tool_call_id":"o","content":"r"}"#; 20_000].join(",");
+    let body = format!(
+        r#"{{"messages":[{{"role":"user","content":"x"}},{{"role":"assistant","tool_calls":[{calls}]}},{results},{orphans}]}}"#
+    );
+    let out = json(encode(&body, NEW).unwrap().body);
+    let (calls, answers) = (&out["messages"][1]["content"], &out["messages"][2]["content"]);
+    assert_eq!(calls.as_array().unwrap().len(), 20_000);
+    assert_eq!(answers[19_999]["tool_use_id"], calls[19_999]["id"]);
+    assert_eq!(answers[20_000]["type"], "text");
+}
