@@ -132,3 +132,34 @@ proptest! {
         prop_assert_eq!(joined.text(), arguments);
     }
 }
+
+/// One turn of an Anthropic history, in order or not.
+fn turn() -> impl Strategy<Value = String> {
+    let block = prop_oneof![
+        Just(r#"{"type":"text","text":"t"}"#.to_owned()),
+        Just(r#"{"type":"text","text":""}"#.to_owned()),
+        Just(r#"{"type":"thinking","thinking":"x","signature":"S"}"#.to_owned()),
+        Just(r#"{"type":"image","source":{"type":"url","url":"https://e.x/i"}}"#.to_owned()),
+        (0u8..3).prop_map(|n| format!(r#"{{"type":"tool_use","id":"call_{n}","name":"f","input":{{}}}}"#)),
+        (0u8..3).prop_map(|n| format!(
+            r#"{{"type":"tool_result","tool_use_id":"call_{n}","content":[{{"type":"text","text":"r"}},{{"type":"image","source":{{"type":"url","url":"https://e.x/i"}}}}]}}"#
+        )),
+    ];
+    let role = prop::sample::select(vec!["user", "assistant", "system"]);
+    (role, prop::collection::vec(block, 1..5))
+        .prop_map(|(role, blocks)| format!(r#"{{"role":"{role}","content":[{}]}}"#, blocks.join(",")))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Pitfalls 1 to 4: whatever the history, what is sent is in order.
+    #[test]
+    fn any_history_is_put_in_order(turns in prop::collection::vec(turn(), 1..8), row in 0usize..5) {
+        let body = format!(r#"{{"max_tokens":99,"messages":[{}]}}"#, turns.join(","));
+        if let Ok(encoded) = super::foreign(&body, ROWS[row]) {
+            let checked = super::check(&json(&encoded.body));
+            prop_assert!(checked.is_ok(), "{:?}\n{body}", checked);
+        }
+    }
+}
