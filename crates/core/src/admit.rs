@@ -59,19 +59,19 @@ pub enum Admission {
 }
 
 /// Decides on `head`. `draining` is what `/readyz` reports.
-pub fn admit(head: request::Parts, catalog: &Catalog, draining: bool, request_id: String) -> Admission {
+pub fn admit(head: request::Parts, catalog: &Catalog, draining: bool, request_id: &str) -> Admission {
     let dialect = error_dialect(&head);
     let mut cors = Cors::default();
     let finish = |mut whole: Whole, cors: &Cors| {
-        reply::stamp(&mut whole.parts.headers, dialect, &request_id);
+        reply::stamp(&mut whole.parts.headers, dialect, request_id);
         cors.apply(&mut whole.parts.headers);
         whole
     };
-    match decide(head, catalog, draining, &mut cors, &request_id) {
+    match decide(head, catalog, draining, &mut cors, request_id) {
         Ok(Decision::Admit(ticket)) => Admission::Admitted(ticket),
         Ok(Decision::Answer(whole)) => Admission::Answered(finish(whole, &cors)),
         Err(refusal) => {
-            Admission::Refused { whole: finish(reply::refuse(&refusal, dialect, &request_id), &cors), refusal }
+            Admission::Refused { whole: finish(reply::refuse(&refusal, dialect, request_id), &cors), refusal }
         }
     }
 }
@@ -104,18 +104,15 @@ fn decide(
         return Err(Refusal::UpgradeRequired);
     }
     let operational = matches!(path, "/healthz" | "/readyz");
-    if let Some(provider) = head.headers.get(PROVIDER)
-        && !operational
-    {
-        return passthrough(provider.as_bytes().to_vec(), head, catalog, cors, request_id);
+    if !operational && let Some(provider) = head.headers.get(PROVIDER).cloned() {
+        return passthrough(provider.as_bytes(), head, catalog, cors, request_id);
     }
     match route::route(&head.method, path)? {
-        Route::Health => Ok(Decision::Answer(Whole::json(StatusCode::OK, r#"{"status":"ok"}"#))),
+        Route::Health | Route::Hello => Ok(Decision::Answer(Whole::json(StatusCode::OK, r#"{"status":"ok"}"#))),
         Route::Ready if draining => {
             Ok(Decision::Answer(Whole::json(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"draining"}"#)))
         }
         Route::Ready => Ok(Decision::Answer(Whole::json(StatusCode::OK, r#"{"status":"ready"}"#))),
-        Route::Hello => Ok(Decision::Answer(Whole::json(StatusCode::OK, r#"{"status":"ok"}"#))),
         Route::Models => {
             credentials::authenticate(&head.headers, catalog)?;
             Ok(Decision::Answer(Whole::json(StatusCode::OK, models::list(catalog, error_dialect(&head)))))
@@ -140,7 +137,7 @@ fn decide(
 }
 
 fn passthrough(
-    provider: Vec<u8>,
+    provider: &[u8],
     head: request::Parts,
     catalog: &Catalog,
     cors: &Cors,
@@ -155,7 +152,7 @@ fn passthrough(
     if credentials::leaks_secret(&head.headers, &head.uri, catalog) {
         return Err(Refusal::GatewayCredentialInPassthrough);
     }
-    let destination = Destination::resolve(&provider, &head.uri, catalog)?;
+    let destination = Destination::resolve(provider, &head.uri, catalog)?;
     let ticket = ticket(head, Target::Passthrough(Box::new(destination)), Caller { own_key: None }, cors, request_id)?;
     if ticket.mapping.is_some() {
         if !is_json(&ticket.head.headers).unwrap_or(false) || ticket.head.headers.contains_key(header::CONTENT_ENCODING)

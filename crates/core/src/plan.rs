@@ -17,7 +17,7 @@ use crate::refusal::Refusal;
 use crate::route::Operation;
 use crate::secret::Secret;
 use crate::splice::Document;
-use crate::url::{Origin, segment};
+use crate::url::{Origin, segment, uri};
 
 /// A request ready to be sent, and what its reply needs.
 #[derive(Debug)]
@@ -88,9 +88,9 @@ pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catal
     };
     refuse_adjustments(ticket, &losses)?;
 
-    let uri = url(provider, operation, upstream_dialect, &name, compat.is_some(), ticket.head.uri.query(), catalog)?;
+    let url = url(provider, operation, upstream_dialect, &name, compat.is_some(), ticket.head.uri.query(), catalog)?;
     let translated_to = translation.is_some().then_some(upstream_dialect);
-    let head = head(ticket, provider, uri, key, &extra, translated_to, catalog)?;
+    let head = head(ticket, provider, url, key, &extra, translated_to, catalog)?;
     let origin = origin(provider, catalog);
     let reach = if provider.via == Via::Mock { Reach::Mock } else { Reach::Configured };
     Ok(Plan {
@@ -213,7 +213,10 @@ fn url(
     };
     let missing = |hint: &str| Refusal::ProviderNotConfigured { provider: provider.id.clone(), hint: hint.to_owned() };
     let built = match provider.via {
-        Via::Mock => return Ok(Uri::from_static("http://mock.invalid/")),
+        Via::Mock => {
+            return uri(&Origin { secure: false, host: "mock.invalid".to_owned(), port: 80 }, endpoint)
+                .map_err(|_| Refusal::UrlNotBuildable);
+        }
         Via::Direct => {
             let base = provider.base.as_ref().ok_or_else(|| {
                 missing(if provider.azure.is_some() {

@@ -15,7 +15,12 @@ pub const MAX_EVENT: usize = 32 << 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     raw: Bytes,
+    /// The stream began here, with a byte order mark.
+    marked: bool,
 }
+
+/// The byte order mark that may stand at the very start of a stream.
+const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 impl Frame {
     /// The bytes of the event, exactly.
@@ -27,7 +32,8 @@ impl Frame {
     /// a comment, or blank lines. Invalid UTF-8 becomes U+FFFD.
     pub fn parse(&self) -> Option<(Option<Cow<'_, str>>, Cow<'_, str>)> {
         let (mut name, mut data): (Option<&[u8]>, Option<Cow<'_, [u8]>>) = (None, None);
-        for line in Lines(&self.raw) {
+        let start = if self.marked { BOM.len() } else { 0 };
+        for line in Lines(self.raw.get(start..).unwrap_or_default()) {
             let (field, value) = match memchr::memchr(b':', line) {
                 Some(colon) => {
                     let (field, rest) = line.split_at(colon);
@@ -90,6 +96,7 @@ pub struct Framer {
     /// The last frame ended with a CR at the end of the buffer: an LF that follows belongs to it.
     swallow_lf: bool,
     started: bool,
+    marked: bool,
 }
 
 impl Framer {
@@ -128,7 +135,7 @@ impl Framer {
             if blank {
                 let raw = self.buffer.split_to(after).freeze();
                 self.line = 0;
-                return Ok(Some(Frame { raw }));
+                return Ok(Some(self.frame(raw)));
             }
         }
     }
@@ -144,12 +151,12 @@ impl Framer {
                 }
             }
             if !self.started {
-                const BOM: &[u8] = b"\xEF\xBB\xBF";
                 if self.buffer.len() < BOM.len() && BOM.starts_with(&self.buffer) {
                     return false;
                 }
                 self.started = true;
                 if self.buffer.starts_with(BOM) {
+                    self.marked = true;
                     self.line = BOM.len();
                 }
             }
@@ -167,7 +174,11 @@ impl Framer {
         self.line = 0;
         self.scanned = 0;
         let raw = self.buffer.split().freeze();
-        (!raw.is_empty()).then_some(Frame { raw })
+        (!raw.is_empty()).then(|| self.frame(raw))
+    }
+
+    fn frame(&mut self, raw: Bytes) -> Frame {
+        Frame { raw, marked: std::mem::take(&mut self.marked) }
     }
 }
 
@@ -210,6 +221,13 @@ mod tests {
         let stream = b"\xEF\xBB\xBF: hi\n\nevent: a\nevent:b\ndata:1\ndata:  2\nid: 7\n\n\r\n\r\ndata: x\r\rdata\r\n\r\ndata: last";
         let want = vec![event(Some("b"), "1\n 2"), event(None, "x"), event(None, ""), event(None, "last")];
         assert_eq!(run(stream, &[]), (want, stream.to_vec()));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_line() {
+        let stream = b"\xEF\xBB\xBFdata: a\n\n\xEF\xBB\xBFdata: b\n\n";
+        assert_eq!(run(stream, &[]), (vec![event(None, "a")], stream.to_vec()));
+        assert_eq!(run(stream, &[1, 2, 3]).0, vec![event(None, "a")]);
     }
 
     #[test]

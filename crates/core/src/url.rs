@@ -71,11 +71,11 @@ impl Base {
 /// The URL of `path_and_query` at `origin`.
 pub fn uri(origin: &Origin, path_and_query: &str) -> Result<Uri, http::Error> {
     let path = if path_and_query.starts_with('/') { path_and_query.to_owned() } else { format!("/{path_and_query}") };
-    Ok(Uri::builder()
+    Uri::builder()
         .scheme(if origin.secure { Scheme::HTTPS } else { Scheme::HTTP })
         .authority(Authority::try_from(origin.authority())?)
         .path_and_query(PathAndQuery::try_from(path)?)
-        .build()?)
+        .build()
 }
 
 /// `443` or `80`.

@@ -1,2 +1,121 @@
-//! Under construction.
-fn main() {}
+//! The native server of apex-ai-proxy: sockets, TLS, HTTP, configuration files, signals.
+//!
+//! It decides nothing about requests: each goes to `apex_service::serve`, through the platform this crate provides.
+//! Layout: `config` reads what the operator wrote; `server`, `listener` and `connection` bring requests in; `client`
+//! takes them to upstreams; `platform` is what the driver sees of all this.
+
+mod banner;
+mod cli;
+mod client;
+mod config;
+mod connection;
+mod drain;
+mod head;
+mod listener;
+mod local;
+mod log;
+mod platform;
+mod reload;
+mod server;
+mod socket;
+mod tls;
+mod watch;
+
+use std::error::Error;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+
+use apex_service::Gauge;
+use arc_swap::ArcSwap;
+use clap::{CommandFactory as _, Parser as _};
+use tokio::runtime::Builder;
+
+use cli::{Cli, Command, Options};
+use config::{Environment, Sources};
+use drain::Signals;
+use listener::Listeners;
+use log::{Log, Verbosity};
+use platform::{Clock, Shared, Snapshot};
+use reload::Reload;
+use server::Phase;
+
+fn main() -> ExitCode {
+    let Cli { command, options } = Cli::parse();
+    let done = match command.unwrap_or(Command::Serve) {
+        Command::Serve => serve(options),
+        Command::Check => check(&options),
+        Command::Models { names } => models(&options, &names),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "apex-ai-proxy", &mut io::stdout());
+            Ok(())
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Before the log, and for people: not an event.
+            let _ = writeln!(io::stderr(), "{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn sources(options: &Options) -> Sources {
+    Sources { file: options.config.clone(), listen: options.listen.clone() }
+}
+
+fn check(options: &Options) -> Result<(), Box<dyn Error>> {
+    let loaded = config::load(&sources(options), &Environment::of_process(), None)?;
+    write!(io::stdout(), "{loaded}")?;
+    Ok(())
+}
+
+fn models(options: &Options, _names: &[String]) -> Result<(), Box<dyn Error>> {
+    let loaded = config::load(&sources(options), &Environment::of_process(), None)?;
+    let mut out = io::stdout().lock();
+    for provider in banner::live(&loaded.catalog) {
+        writeln!(out, "{} ({})", provider.id, provider.via.as_str())?;
+    }
+    for (alias, target) in &loaded.catalog.aliases {
+        writeln!(out, "{alias} -> {target}")?;
+    }
+    Ok(())
+}
+
+fn serve(options: Options) -> Result<(), Box<dyn Error>> {
+    let sources = sources(&options);
+    let loaded = config::load(&sources, &Environment::of_process(), None)?;
+    let cores = || thread::available_parallelism().map_or(1, usize::from);
+    let threads = options.threads.map_or_else(cores, usize::from);
+    let address = loaded.bind.address;
+    let listeners = Listeners::bind(address, threads)
+        .map_err(|error| format!("cannot listen on {address}: {error}; stop what listens there, or use --listen"))?;
+    let address = listeners.address;
+
+    let log = Log::start(options.log_format);
+    log.verbosity(Verbosity::of(&loaded.catalog));
+    let main = Builder::new_current_thread().enable_all().max_blocking_threads(threads).build()?;
+    let shared = Arc::new(Shared {
+        snapshot: ArcSwap::from_pointee(Snapshot::new(&loaded)),
+        gauge: Gauge::default(),
+        own: address,
+        records: log.records(),
+        clock: Clock::new(),
+        offload: main.handle().clone(),
+    });
+    let (phase, told) = tokio::sync::watch::channel(Phase::Serving);
+    let threads = server::start(listeners, threads, &shared, &told)?;
+    let ended_well = main.block_on(async {
+        let mut signals = Signals::new()?;
+        let mut reload = Reload::new(sources, shared.clone(), &loaded);
+        io::stderr().write_all(banner::banner(&loaded, address).as_bytes())?;
+        let told = drain::until_told(&mut signals, &mut reload, &log, &threads).await;
+        drain::drain(&mut signals, &shared, &phase, threads).await;
+        Ok::<_, io::Error>(told)
+    })?;
+    main.shutdown_background();
+    log.finish();
+    if ended_well { Ok(()) } else { Err("a thread ended unexpectedly".into()) }
+}

@@ -1,4 +1,4 @@
-//! The two bodies the driver makes: what goes to an upstream, and what goes to the client.
+//! The body of a request for an upstream.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,9 +6,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::Platform;
-
-/// The body of a request for an upstream.
+/// Bytes that are all here, or the client's own body on its way through.
 #[derive(Debug)]
 pub enum OutgoingBody<C> {
     /// Sent with its length.
@@ -51,33 +49,5 @@ impl<C: Body<Data = Bytes> + Unpin> Body for OutgoingBody<C> {
                 hint
             }
         }
-    }
-}
-
-/// The reply on its way to the client. Its error breaks the client's connection off.
-#[derive(Debug)]
-pub struct ReplyBody<P: Platform> {
-    whole: Option<Bytes>,
-    platform: std::marker::PhantomData<P>,
-}
-
-/// The reply is not whole and the client must see it: the connection is broken off.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("the reply was cut short")]
-pub struct Aborted;
-
-impl<P: Platform> ReplyBody<P> {
-    /// A body that is all there.
-    pub fn whole(bytes: Bytes) -> Self {
-        Self { whole: Some(bytes), platform: std::marker::PhantomData }
-    }
-}
-
-impl<P: Platform> Body for ReplyBody<P> {
-    type Data = Bytes;
-    type Error = Aborted;
-
-    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
-        Poll::Ready(self.get_mut().whole.take().map(|b| Ok(Frame::data(b))))
     }
 }

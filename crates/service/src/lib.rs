@@ -2,9 +2,12 @@
 //! an exchange into awaits. It knows no runtime, no socket and no JavaScript.
 
 mod body;
+mod drive;
 mod platform;
+mod playback;
 mod serve;
 
-pub use body::{Aborted, OutgoingBody, ReplyBody};
+pub use body::OutgoingBody;
+pub use drive::{Aborted, ReplyBody};
 pub use platform::{Gauge, Peer, Platform, Sleep, Upstream};
 pub use serve::serve;

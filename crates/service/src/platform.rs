@@ -1,8 +1,11 @@
 //! What a host must provide.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use apex_core::exchange::{Outgoing, TransportError};
@@ -71,8 +74,50 @@ pub struct Peer {
 /// Shared counters with limits: bytes buffered for all requests, passthrough exchanges in flight.
 #[derive(Debug, Default)]
 pub struct Gauge {
+    buffered: AtomicU64,
+    passthrough: Mutex<BTreeMap<Option<IpAddr>, u32>>,
+    /// The host is shutting down: `/readyz` says so.
+    pub draining: AtomicBool,
+}
+
+impl Gauge {
     /// Bytes of request bodies held in memory.
-    pub buffered: std::sync::atomic::AtomicU64,
-    /// Passthrough exchanges in flight, by client address.
-    pub passthrough: std::sync::Mutex<std::collections::BTreeMap<Option<IpAddr>, u32>>,
+    pub fn buffered(&self) -> u64 {
+        self.buffered.load(Ordering::Relaxed)
+    }
+
+    /// Reserves `bytes` more, unless all together would be over `limit`.
+    pub(crate) fn reserve(&self, bytes: u64, limit: u64) -> bool {
+        let before = self.buffered.fetch_add(bytes, Ordering::Relaxed);
+        let fits = before.saturating_add(bytes) <= limit;
+        if !fits {
+            self.release(bytes);
+        }
+        fits
+    }
+
+    pub(crate) fn release(&self, bytes: u64) {
+        self.buffered.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Counts a passthrough exchange of `client` in, unless there are too many.
+    pub(crate) fn enter(&self, client: Option<IpAddr>, per_client: u32, all: u32) -> bool {
+        // A thread that panicked with the lock held left a map of plain numbers: still usable.
+        let mut counts = self.passthrough.lock().unwrap_or_else(PoisonError::into_inner);
+        if counts.values().sum::<u32>() >= all || counts.get(&client).is_some_and(|n| *n >= per_client) {
+            return false;
+        }
+        *counts.entry(client).or_default() += 1;
+        true
+    }
+
+    pub(crate) fn leave(&self, client: Option<IpAddr>) {
+        let mut counts = self.passthrough.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&client) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&client);
+            }
+        }
+    }
 }

@@ -1,22 +1,148 @@
 //! From a request to a response.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+use std::time::Duration;
 
+use apex_core::admit::{Admission, Target, Ticket, admit};
 use apex_core::catalog::Catalog;
-use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use apex_core::exchange::Exchange;
+use apex_core::record::{Outcome, Record};
+use apex_core::refusal::Refusal;
+use apex_core::reply::Whole;
+use bytes::{Bytes, BytesMut};
+use http::{Request, Response};
+use http_body::Body;
 
-use crate::{Peer, Platform, ReplyBody};
+use crate::drive::{Buffered, Drive, HEAVY, Permit};
+use crate::{Peer, Platform, ReplyBody, Sleep};
+
+/// How fast a body must come, after the grace of `timeouts.client_head`.
+const MIN_BYTES_PER_SECOND: u64 = 1 << 10;
 
 /// Answers one request with the given snapshot of the configuration. Dropping the future or the body means that the
 /// client left: the upstream is cancelled and the record is reported.
 pub async fn serve<P: Platform>(
-    _platform: &P,
-    _catalog: Arc<Catalog>,
-    _peer: Peer,
-    _request: Request<P::ClientBody>,
+    platform: &P,
+    catalog: Arc<Catalog>,
+    peer: Peer,
+    request: Request<P::ClientBody>,
 ) -> Response<ReplyBody<P>> {
-    let mut response = Response::new(ReplyBody::whole(Bytes::from_static(b"under construction\n")));
-    *response.status_mut() = StatusCode::NOT_IMPLEMENTED;
-    response
+    let (now, seed) = (platform.now(), platform.seed());
+    let request_id = format!("req_{}", seed.token(0));
+    let (head, mut body) = request.into_parts();
+    let (method, path) = (head.method.clone(), head.uri.path().to_owned());
+    let draining = platform.gauge().draining.load(Ordering::Relaxed);
+    let ticket = match admit(head, &catalog, draining, &request_id) {
+        Admission::Admitted(ticket) => ticket,
+        Admission::Answered(whole) => return respond(whole),
+        Admission::Refused { whole, refusal } => {
+            platform.report(Box::new(Record {
+                request_id,
+                started: now,
+                duration: platform.now().since(now),
+                method: method.as_str().to_owned(),
+                path,
+                status: whole.parts.status.as_u16(),
+                outcome: Outcome::Refused,
+                error: Some(refusal.code().to_owned()),
+                response_bytes: whole.body.len() as u64,
+                ..Record::default()
+            }));
+            return respond(whole);
+        }
+    };
+    let mut drive = Drive::new(platform, Exchange::new(&ticket, Arc::clone(&catalog), seed, now));
+    if matches!(ticket.target, Target::Passthrough(_)) {
+        let rules = &catalog.passthrough;
+        match Permit::take(platform, peer.address, rules.max_concurrent_per_client, rules.max_concurrent) {
+            Some(permit) => drive.hold(permit),
+            None => return refuse(drive, &Refusal::TooManyRequests).await,
+        }
+        if ticket.mapping.is_none() {
+            drive.with(|exchange, platform| exchange.begin_streaming(&ticket, Bytes::new(), platform.now()));
+            return drive.respond(Some(body)).await;
+        }
+    }
+    let mut buffered = Buffered::new(platform);
+    let whole = match read(platform, &catalog, &ticket, &mut body, &mut buffered).await {
+        Ok(bytes) => bytes,
+        Err(refusal) => return refuse(drive, &refusal).await,
+    };
+    drive.account(buffered);
+    if whole.len() >= HEAVY {
+        let now = platform.now();
+        drive.offload(move |exchange| exchange.begin(&ticket, &whole, now)).await;
+    } else {
+        drive.with(|exchange, platform| exchange.begin(&ticket, &whole, platform.now()));
+    }
+    drive.respond(None).await
+}
+
+async fn refuse<P: Platform>(mut drive: Drive<P>, refusal: &Refusal) -> Response<ReplyBody<P>> {
+    drive.with(|exchange, platform| exchange.refuse(refusal, platform.now()));
+    drive.respond(None).await
+}
+
+fn respond<P: Platform>(whole: Whole) -> Response<ReplyBody<P>> {
+    Response::from_parts(whole.parts, ReplyBody::whole(whole.body))
+}
+
+/// Reads the whole body, within the limits of size, memory and time.
+async fn read<P: Platform>(
+    platform: &P,
+    catalog: &Catalog,
+    ticket: &Ticket,
+    body: &mut P::ClientBody,
+    buffered: &mut Buffered<P>,
+) -> Result<Bytes, Refusal> {
+    let limits = &catalog.limits;
+    let announced: Option<u64> = ticket
+        .head
+        .headers
+        .get(http::header::CONTENT_LENGTH)
+        .and_then(|v| v.to_str().ok())
+        .and_then(|v| v.parse().ok());
+    let started = platform.now();
+    let mut sleep = platform.sleep();
+    let mut whole = BytesMut::new();
+    if let Some(length) = announced {
+        // One allocation for the whole body; growing would copy it several times.
+        if !buffered.grow(length, limits.buffered_total) {
+            return Err(Refusal::Overloaded);
+        }
+        whole.reserve(usize::try_from(length.min(limits.body)).unwrap_or(0));
+    }
+    loop {
+        let due =
+            started + catalog.timeouts.client_head + Duration::from_secs(whole.len() as u64 / MIN_BYTES_PER_SECOND);
+        let frame = poll_fn(|cx| match Pin::new(&mut *body).poll_frame(cx) {
+            Poll::Ready(frame) => Poll::Ready(Ok(frame)),
+            Poll::Pending => sleep.poll_until(due, cx).map(|()| Err(Refusal::BodyTooSlow)),
+        })
+        .await?;
+        let data = match frame {
+            None => return Ok(whole.freeze()),
+            Some(Err(_)) => return Err(Refusal::BodyUnreadable),
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) => data,
+                // Trailers of a request mean nothing here.
+                Err(_) => continue,
+            },
+        };
+        let length = whole.len() as u64 + data.len() as u64;
+        if length > limits.body {
+            return Err(Refusal::BodyTooLarge { limit: limits.body });
+        }
+        if announced.is_none() && !buffered.grow(data.len() as u64, limits.buffered_total) {
+            return Err(Refusal::Overloaded);
+        }
+        if whole.is_empty() && announced == Some(data.len() as u64) {
+            return Ok(data);
+        }
+        whole.extend_from_slice(&data);
+    }
 }

@@ -17,7 +17,7 @@ use crate::url::{Base, split_authority};
 const AZURE_API_VERSION: &str = "2025-04-01-preview";
 
 /// The id of the built-in provider.
-pub const MOCK: &str = "mock";
+const MOCK: &str = "mock";
 
 impl Catalog {
     /// What `settings` mean on `host`, or everything that is wrong with them.
@@ -141,13 +141,14 @@ impl Build<'_> {
                 Auth::Header(HeaderName::from_static("x-api-key"))
             }
             None => Auth::Bearer,
-            Some(name) => match HeaderName::from_bytes(name.as_bytes()) {
-                Ok(name) => Auth::Header(name),
-                Err(_) => {
+            Some(name) => {
+                if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
+                    Auth::Header(name)
+                } else {
                     self.problem(at("auth"), "must be \"bearer\" or a header name");
                     Auth::Bearer
                 }
-            },
+            }
         };
         let path = written
             .cloudflare_path

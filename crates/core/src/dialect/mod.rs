@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use http::StatusCode;
 
-use crate::hub::{Aliases, Event, Failure, Reply, Request, Untranslatable};
+use crate::hub::{Aliases, Event, Failure, Losses, Reply, Request, Untranslatable};
 use crate::json::WireError;
 use crate::provider::Quirks;
 
@@ -56,7 +56,7 @@ pub struct Target<'a> {
     /// The upstream's model name, as it will be sent (without `#provider`).
     pub model: &'a str,
     /// What this provider takes and refuses.
-    pub quirks: &'a crate::provider::Quirks,
+    pub quirks: &'a Quirks,
     /// Always ask the upstream for a stream, whatever the client asked for? (Not done today: the client's wish counts.)
     pub stream: bool,
 }
@@ -65,8 +65,8 @@ pub struct Target<'a> {
 #[derive(Debug)]
 pub struct Encoded {
     pub body: Vec<u8>,
-    pub losses: crate::hub::Losses,
-    pub aliases: crate::hub::Aliases,
+    pub losses: Losses,
+    pub aliases: Aliases,
     /// Headers the target needs (for example `anthropic-version`).
     pub headers: Vec<(&'static str, String)>,
 }

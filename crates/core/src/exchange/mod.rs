@@ -1,5 +1,400 @@
 //! One request from its body to its record, as a state machine: news goes in, instructions come out.
+//!
+//! The exchange never waits and never reads a clock. A host's driver does what [`Exchange::poll`] says and reports back
+//! through [`Exchange::handle`]; whatever happens, the last step is exactly one `Finish` with the record.
 
+mod collected;
 mod input;
+mod pipe;
+mod replying;
+mod start;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{StatusCode, request, response};
 
 pub use input::{Body, Input, Outgoing, Reach, Step, TransportError, TransportErrorKind};
+
+use crate::catalog::Catalog;
+use crate::cors::Cors;
+use crate::dialect::Dialect;
+use crate::headers;
+use crate::hub::{ErrorKind, Failure};
+use crate::record::{Outcome, Record};
+use crate::reply::{self, Whole};
+use crate::time::{Seed, Timestamp};
+use replying::{Progressed, Replying};
+use start::Planned;
+
+/// Attempts in all: one, and one more when a kept-alive connection turned out to be dead.
+const MAX_ATTEMPTS: u8 = 2;
+
+/// One request on its way.
+#[derive(Debug)]
+pub struct Exchange {
+    catalog: Arc<Catalog>,
+    seed: Seed,
+    cors: Cors,
+    request_id: String,
+    /// The client's dialect.
+    dialect: Dialect,
+    record: Box<Record>,
+    /// Mode 1: what the reply needs to know of the request.
+    planned: Option<Planned>,
+    /// Kept for the second attempt.
+    resend: Option<Resend>,
+    first_byte: Duration,
+    sent_at: Timestamp,
+    state: State,
+    steps: VecDeque<Step>,
+    replied: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Sent; the upstream's head is awaited.
+    Head,
+    /// The upstream's body is coming.
+    Body(Box<Replying>),
+    Done,
+}
+
+/// A request that can be sent again.
+#[derive(Debug)]
+struct Resend {
+    origin: crate::url::Origin,
+    head: request::Parts,
+    body: Bytes,
+    reach: Reach,
+}
+
+impl Exchange {
+    /// The next instruction.
+    pub fn poll(&mut self) -> Step {
+        self.steps.pop_front().unwrap_or_else(|| Step::Read { until: self.deadline() })
+    }
+
+    /// Takes news.
+    pub fn handle(&mut self, input: Input<'_>, now: Timestamp) {
+        match std::mem::replace(&mut self.state, State::Done) {
+            State::Done => {}
+            State::Head => self.in_head(input, now),
+            State::Body(replying) => self.in_body(replying, input, now),
+        }
+    }
+
+    /// Has the last step been given, or is it about to be?
+    pub const fn is_done(&self) -> bool {
+        matches!(self.state, State::Done)
+    }
+
+    /// Bytes that the next `UpstreamEnd` will work on at once; drivers move large amounts off the runtime thread.
+    pub fn backlog(&self) -> usize {
+        if let State::Body(replying) = &self.state { replying.collected() } else { 0 }
+    }
+
+    fn deadline(&self) -> Timestamp {
+        let total = self.record.started + self.catalog.timeouts.total;
+        match &self.state {
+            State::Head => total.min(self.sent_at + self.first_byte),
+            State::Body(replying) => total.min(replying.deadline(&self.catalog.timeouts, self.replied)),
+            State::Done => total,
+        }
+    }
+
+    fn in_head(&mut self, input: Input<'_>, now: Timestamp) {
+        match input {
+            Input::UpstreamHead(parts) => self.on_head(parts, now),
+            Input::UpstreamFailed(error) => self.on_unreachable(&error, now),
+            Input::ClientGone => self.finish(Outcome::ClientGone, true, now),
+            Input::Deadline => {
+                self.state = State::Head;
+                if now >= self.deadline() {
+                    self.fail(&timeout("the upstream did not answer in time"), Outcome::UpstreamTimeout, now);
+                }
+            }
+            Input::UpstreamChunk(_) | Input::UpstreamEnd => {
+                self.fail(
+                    &bad_answer("the upstream sent a body before its head; please report this as a bug"),
+                    Outcome::BadAnswer,
+                    now,
+                );
+            }
+        }
+    }
+
+    fn on_unreachable(&mut self, error: &TransportError, now: Timestamp) {
+        if error.stale
+            && self.record.attempts < MAX_ATTEMPTS
+            && let Some(resend) = &self.resend
+        {
+            let again = Outgoing {
+                origin: resend.origin.clone(),
+                head: resend.head.clone(),
+                body: Body::Bytes(resend.body.clone()),
+                reach: resend.reach,
+            };
+            self.send(again, now);
+            return;
+        }
+        self.record.error = Some(format!("{:?}", error.kind));
+        let (failure, outcome) = transport_failure(error);
+        self.fail(&failure, outcome, now);
+    }
+
+    fn on_head(&mut self, parts: &response::Parts, now: Timestamp) {
+        // The upstream has the request: no second attempt, and its body need not be kept.
+        self.resend = None;
+        self.record.upstream_status = Some(parts.status.as_u16());
+        self.record.upstream_head = Some(now.since(self.record.started));
+        self.record.upstream_request_id = ["x-request-id", "request-id", "cf-aig-log-id", "apim-request-id", "cf-ray"]
+            .iter()
+            .find_map(|n| parts.headers.get(*n))
+            .and_then(|v| v.to_str().ok())
+            .map(crate::refusal::echo);
+        let planned = self.planned.as_ref();
+        // Redirects are never followed: they could lead a key elsewhere.
+        if planned.is_some() && parts.status.is_redirection() && parts.status != StatusCode::NOT_MODIFIED {
+            let failure = Failure::gateway(
+                ErrorKind::BadAnswer,
+                StatusCode::BAD_GATEWAY,
+                "upstream_redirect",
+                format!(
+                    "the provider answered with a redirect ({}), which is not followed; check its base URL",
+                    parts.status.as_u16()
+                ),
+            );
+            self.fail(&failure, Outcome::BadAnswer, now);
+            return;
+        }
+        let mut head = response::Parts::from_status(parts.status);
+        head.headers = headers::toward_client(&parts.headers, planned.is_some_and(|p| p.translation.is_some()));
+        self.dress(&mut head.headers);
+        match Replying::new(parts, head, planned, &self.dressing(now), now) {
+            Ok(replying) => {
+                self.state = State::Body(Box::new(replying));
+                self.go_on(Progressed::default(), now);
+            }
+            Err(failure) => self.fail(&failure, Outcome::BadAnswer, now),
+        }
+    }
+
+    fn in_body(&mut self, mut replying: Box<Replying>, input: Input<'_>, now: Timestamp) {
+        let progressed = match input {
+            Input::UpstreamChunk(chunk) => {
+                self.record.upstream_bytes += chunk.len() as u64;
+                replying.chunk(chunk, now)
+            }
+            Input::UpstreamEnd => replying.end(now),
+            Input::Deadline => {
+                let total = now >= self.record.started + self.catalog.timeouts.total;
+                replying.deadline_passed(&self.catalog.timeouts, total, self.replied, now)
+            }
+            Input::UpstreamFailed(error) => {
+                self.record.error = Some(format!("{:?}", error.kind));
+                replying.broke_off(&error)
+            }
+            Input::ClientGone => {
+                self.take_facts(&replying);
+                self.finish(Outcome::ClientGone, true, now);
+                return;
+            }
+            Input::UpstreamHead(_) => Progressed::default(),
+        };
+        self.state = State::Body(replying);
+        self.go_on(progressed, now);
+    }
+
+    /// Turns what a piece of the reply led to into steps.
+    fn go_on(&mut self, progressed: Progressed, now: Timestamp) {
+        let State::Body(mut replying) = std::mem::replace(&mut self.state, State::Done) else { return };
+        self.take_facts(&replying);
+        if let Some((failure, outcome)) = progressed.failure {
+            self.record
+                .error
+                .get_or_insert_with(|| failure.code.clone().unwrap_or_else(|| format!("{:?}", failure.kind)));
+            if !self.replied {
+                self.fail_with(&failure, replying.error_head(), outcome, now);
+                return;
+            }
+            self.emit(progressed.out, now);
+            if let Some(last_words) = replying.fail(&failure, &self.request_id) {
+                self.emit(last_words.into(), now);
+            }
+            self.finish(outcome, true, now);
+            return;
+        }
+        if let Some(whole) = progressed.whole {
+            self.reply(whole.parts, now);
+            self.emit(whole.body, now);
+        } else {
+            if progressed.commit && !self.replied {
+                self.reply(replying.take_head(), now);
+            }
+            self.emit(progressed.out, now);
+        }
+        match progressed.done {
+            Some(outcome) => self.finish(outcome, false, now),
+            None => self.state = State::Body(replying),
+        }
+    }
+
+    fn take_facts(&mut self, replying: &Replying) {
+        let (usage, stop) = replying.facts();
+        self.record.usage.merge(&usage);
+        self.record.stop = stop.or(self.record.stop);
+    }
+
+    fn send(&mut self, outgoing: Outgoing, now: Timestamp) {
+        self.record.attempts += 1;
+        self.sent_at = now;
+        self.state = State::Head;
+        self.steps.push_back(Step::Send(Box::new(outgoing)));
+    }
+
+    /// A failure that the client gets as a whole reply, or as the last words of a stream.
+    fn fail(&mut self, failure: &Failure, outcome: Outcome, now: Timestamp) {
+        self.record.error.get_or_insert_with(|| failure.code.clone().unwrap_or_else(|| format!("{:?}", failure.kind)));
+        self.fail_with(failure, HeaderMap::new(), outcome, now);
+    }
+
+    fn fail_with(&mut self, failure: &Failure, upstream: HeaderMap, outcome: Outcome, now: Timestamp) {
+        let Whole { mut parts, body } = reply::fail(failure, self.dialect, &self.request_id);
+        // The upstream's rate-limit headers and ids stay useful; what we say about the reply wins.
+        let ours = std::mem::replace(&mut parts.headers, upstream);
+        for (name, value) in &ours {
+            parts.headers.insert(name, value.clone());
+        }
+        self.dress(&mut parts.headers);
+        self.reply(parts, now);
+        self.emit(body, now);
+        self.finish(outcome, false, now);
+    }
+
+    fn dressing(&self, now: Timestamp) -> replying::Dressing {
+        replying::Dressing { id: self.seed.token(1), request_id: self.request_id.clone(), created: now.as_secs() }
+    }
+
+    /// Puts our headers on a reply.
+    fn dress(&self, headers: &mut HeaderMap) {
+        let mut set = |name: &'static str, value: String| {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                headers.insert(HeaderName::from_static(name), value);
+            }
+        };
+        if let Some(provider) = &self.record.provider {
+            set("x-apex-provider", provider.clone());
+        }
+        if let Some(model) = &self.record.upstream_model {
+            set("x-apex-model", model.clone());
+        }
+        if self.record.attempts > 0 {
+            set("x-apex-attempts", self.record.attempts.to_string());
+        }
+        if let Some(adjustments) = &self.record.adjustments {
+            set("x-apex-adjustments", adjustments.clone());
+        }
+        if let Some(upstream) = self.record.upstream_head {
+            let before = self.sent_at.since(self.record.started);
+            let ms = |d: Duration| d.as_secs_f64() * 1_000.0;
+            let timing =
+                format!("gateway;dur={:.3}, upstream;dur={:.3}", ms(before), ms(upstream.saturating_sub(before)));
+            if let Ok(value) = HeaderValue::try_from(timing) {
+                headers.append(HeaderName::from_static("server-timing"), value);
+            }
+        }
+        reply::stamp(headers, self.dialect, &self.request_id);
+        self.cors.apply(headers);
+    }
+
+    fn reply(&mut self, parts: response::Parts, now: Timestamp) {
+        self.replied = true;
+        self.record.status = parts.status.as_u16();
+        self.record.first_byte = Some(now.since(self.record.started));
+        self.steps.push_back(Step::Reply(parts));
+    }
+
+    fn emit(&mut self, bytes: Bytes, _now: Timestamp) {
+        if !bytes.is_empty() {
+            self.record.response_bytes += bytes.len() as u64;
+            self.steps.push_back(Step::Emit(bytes));
+        }
+    }
+
+    fn finish(&mut self, outcome: Outcome, abort: bool, now: Timestamp) {
+        self.state = State::Done;
+        self.record.outcome = outcome;
+        self.record.duration = now.since(self.record.started);
+        if !self.replied {
+            self.record.status = 499;
+        }
+        let record = std::mem::take(&mut self.record);
+        self.steps.push_back(Step::Finish { record, abort });
+    }
+}
+
+/// An empty head of this status.
+trait FromStatus {
+    fn from_status(status: StatusCode) -> Self;
+}
+
+impl FromStatus for response::Parts {
+    fn from_status(status: StatusCode) -> Self {
+        let (mut parts, ()) = http::Response::new(()).into_parts();
+        parts.status = status;
+        parts
+    }
+}
+
+fn timeout(message: &str) -> Failure {
+    Failure::gateway(ErrorKind::Timeout, StatusCode::GATEWAY_TIMEOUT, "upstream_timeout", message)
+}
+
+fn bad_answer(message: &str) -> Failure {
+    Failure::gateway(ErrorKind::BadAnswer, StatusCode::BAD_GATEWAY, "upstream_protocol_error", message)
+}
+
+/// What a client is told of a transport error: kinds, never addresses.
+fn transport_failure(error: &TransportError) -> (Failure, Outcome) {
+    let unreachable = |message: &str| {
+        Failure::gateway(ErrorKind::Unavailable, StatusCode::BAD_GATEWAY, "upstream_unreachable", message)
+    };
+    match error.kind {
+        TransportErrorKind::ClientBody => (
+            Failure::gateway(
+                ErrorKind::InvalidRequest,
+                StatusCode::BAD_REQUEST,
+                "invalid_request",
+                "the request body did not arrive whole",
+            ),
+            Outcome::ClientGone,
+        ),
+        TransportErrorKind::Forbidden => (
+            Failure::gateway(
+                ErrorKind::Permission,
+                StatusCode::FORBIDDEN,
+                "host_not_allowed",
+                "this host may not be reached through this gateway",
+            ),
+            Outcome::Refused,
+        ),
+        TransportErrorKind::Protocol => (bad_answer("the upstream did not answer in HTTP"), Outcome::BadAnswer),
+        TransportErrorKind::Timeout => (timeout("the upstream could not be reached in time"), Outcome::UpstreamTimeout),
+        TransportErrorKind::Reset => {
+            (unreachable("the upstream closed the connection before it answered"), Outcome::UpstreamUnreachable)
+        }
+        TransportErrorKind::Connect | TransportErrorKind::Dns | TransportErrorKind::Tls => {
+            (unreachable("the upstream could not be reached"), Outcome::UpstreamUnreachable)
+        }
+    }
+}
+
+/// The media type of a reply, without parameters, in lower case.
+fn media_type(headers: &HeaderMap) -> String {
+    let text = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
+    text.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
+}

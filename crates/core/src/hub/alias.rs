@@ -1,6 +1,6 @@
 //! Names and ids that a target would refuse, and the way back.
 
-use std::borrow::Cow;
+use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
@@ -96,8 +96,12 @@ fn alias_name(text: &str, limit: usize) -> String {
     format!("{}_{}", &clean.get(..keep.min(clean.len())).unwrap_or_default(), &hex(text)[..8])
 }
 
-fn hex(text: &str) -> Cow<'static, str> {
-    Sha256::digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect::<String>().into()
+fn hex(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().fold(String::with_capacity(64), |mut out, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
 }
 
 #[cfg(test)]

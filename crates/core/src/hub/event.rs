@@ -112,7 +112,7 @@ pub enum StopReason {
 
 impl Stop<'_> {
     /// A stop that carries nothing but its reason.
-    pub fn plain<'a>(reason: StopReason, native: JsonStr<'a>) -> Stop<'a> {
+    pub fn plain(reason: StopReason, native: JsonStr<'_>) -> Stop<'_> {
         Stop { reason, sequence: None, explanation: None, details: None, native }
     }
 

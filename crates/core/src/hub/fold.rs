@@ -106,7 +106,7 @@ impl Block {
             | (Self::Text { text, .. }, Delta::Text(more))
             | (Self::ToolCall { arguments: text, .. }, Delta::Arguments(more)) => text.push(more),
             (Self::Reasoning { signature, .. }, Delta::Signature(value)) => {
-                *signature = Some(value.clone().into_owned())
+                *signature = Some(value.clone().into_owned());
             }
             // The sequencer lets no delta of another kind into a block.
             _ => {}

@@ -1,6 +1,7 @@
 //! What a translation could not keep, and how the caller learns of it.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 
 /// What was done with something the target cannot say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,13 +80,14 @@ impl Losses {
                 .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '[' | ']') { c } else { '_' })
                 .collect();
             if out.len() + name.len() + 24 > Self::HEADER_CAP {
-                out.push_str(&format!(",+{}", self.0.len() - at));
+                // Writing to a string does not fail.
+                let _ = write!(out, ",+{}", self.0.len() - at);
                 break;
             }
             if !out.is_empty() {
                 out.push(',');
             }
-            out.push_str(&format!("{name}={}", loss.action.as_str()));
+            let _ = write!(out, "{name}={}", loss.action.as_str());
         }
         Some(out)
     }

@@ -42,6 +42,7 @@ enum Kind {
 #[derive(Debug)]
 struct Queued {
     key: u32,
+    kind: Kind,
     events: Vec<Event<'static>>,
     stopped: bool,
 }
@@ -107,7 +108,7 @@ impl Sequencer {
         match self.open {
             Some(open) if open.kind == Kind::ToolCall => {
                 let event = Event::BlockStart { key, block: block.into_owned() };
-                self.queue.push(Queued { key, events: vec![event], stopped: false });
+                self.queue.push(Queued { key, kind, events: vec![event], stopped: false });
                 return;
             }
             Some(open) => self.close(open, out),
@@ -125,6 +126,9 @@ impl Sequencer {
                 out.push(Event::Delta { key, delta });
             }
         } else if let Some(queued) = self.queue.iter_mut().find(|q| q.key == key && !q.stopped) {
+            if !queued.kind.takes(&delta) {
+                return;
+            }
             self.queued_bytes += delta.len();
             queued.events.push(Event::Delta { key, delta: delta.into_owned() });
             if self.queued_bytes > MAX_QUEUED {
@@ -166,11 +170,7 @@ impl Sequencer {
     fn replay(&mut self, out: &mut Vec<Event<'_>>) {
         while self.open.is_none() && !self.queue.is_empty() {
             let queued = self.queue.remove(0);
-            let kind = queued
-                .events
-                .iter()
-                .find_map(|e| if let Event::BlockStart { block, .. } = e { Some(Kind::of(block)) } else { None });
-            let open = Open { key: queued.key, kind: kind.unwrap_or(Kind::Text) };
+            let open = Open { key: queued.key, kind: queued.kind };
             for event in &queued.events {
                 if let Event::Delta { delta, .. } = event {
                     self.queued_bytes = self.queued_bytes.saturating_sub(delta.len());
@@ -179,7 +179,7 @@ impl Sequencer {
             out.extend(queued.events);
             self.open = Some(open);
             // Text waits for nothing: what follows it closes it.
-            if queued.stopped || (kind != Some(Kind::ToolCall) && !self.queue.is_empty()) {
+            if queued.stopped || (open.kind != Kind::ToolCall && !self.queue.is_empty()) {
                 self.close(open, out);
             }
         }
@@ -189,7 +189,7 @@ impl Sequencer {
         match &mut self.stop {
             // Some providers say `stop` first and `tool_calls` later.
             Some(held) if held.reason == StopReason::EndTurn && stop.reason == StopReason::ToolCalls => {
-                *held = stop.into_owned()
+                *held = stop.into_owned();
             }
             Some(_) => {}
             None => {

@@ -52,7 +52,7 @@ impl Unwrap {
     pub fn push(&mut self, fragment: &JsonStr<'_>) -> JsonStr<'static> {
         let mut whole = JsonStr::default();
         if !self.outer.is_empty() {
-            whole.push(&raw(&mem::take(&mut self.outer)));
+            whole.push(&JsonStr::written(&mem::take(&mut self.outer)));
         }
         whole.push(fragment);
         let escaped = whole.as_escaped();
@@ -60,10 +60,10 @@ impl Unwrap {
         let (now, later) = escaped.split_at_checked(keep).unwrap_or((escaped, ""));
         later.clone_into(&mut self.outer);
         let mut out = Vec::new();
-        for c in raw(now).text().chars() {
+        for c in JsonStr::written(now).text().chars() {
             self.step(c, &mut out);
         }
-        raw(&String::from_utf8(out).unwrap_or_default())
+        JsonStr::written(&String::from_utf8(out).unwrap_or_default()).into_owned()
     }
 
     fn step(&mut self, c: char, out: &mut Vec<u8>) {
@@ -104,7 +104,7 @@ impl Unwrap {
     }
 
     fn begin_value(&mut self, c: char, out: &mut Vec<u8>) {
-        let shown = !self.found && raw(&self.key) == "input";
+        let shown = !self.found && JsonStr::written(&self.key) == "input";
         self.found |= shown;
         if shown && c == '"' {
             self.state = State::InText;
@@ -218,14 +218,6 @@ fn escape_control(c: char, out: &mut Vec<u8>) {
     }
 }
 
-/// Text that is already escaped.
-fn raw(escaped: &str) -> JsonStr<'static> {
-    serde_json::value::RawValue::from_string(format!("\"{escaped}\""))
-        .ok()
-        .and_then(|raw| JsonStr::from_raw(&raw).map(JsonStr::into_owned))
-        .unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -268,8 +260,8 @@ mod tests {
     #[test]
     fn joins_a_pair_that_two_fragments_share() {
         let mut u = Unwrap::default();
-        let first = u.push(&raw(r#"{\"input\":\"\ud83d"#));
+        let first = u.push(&JsonStr::written(r#"{\"input\":\"\ud83d"#));
         assert!(first.is_empty());
-        assert_eq!(u.push(&raw(r#"\ude00!\"}"#)).text(), "😀!");
+        assert_eq!(u.push(&JsonStr::written(r#"\ude00!\"}"#)).text(), "😀!");
     }
 }

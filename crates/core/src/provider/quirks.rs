@@ -5,6 +5,7 @@
 /// The quirks of one provider in the OpenAI Chat dialect. [`Quirks::OPENAI`] is the default.
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own about a provider")]
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an independent fact about a provider, not a state")]
 pub struct Quirks {
     /// Top-level members of a translated request that it refuses.
     pub drop: &'static [&'static str],

@@ -63,7 +63,7 @@ impl Shape {
         }
     }
 
-    /// `{message, type, param, code}` at the top: Cohere, Cerebras, Mistral, vLLM, FastAPI.
+    /// `{message, type, param, code}` at the top: Cohere, Cerebras, Mistral, vLLM, `FastAPI`.
     fn flat(&mut self, mut m: Members<'_>) {
         if let Some(detail) = m.take("detail") {
             self.detail(detail);
@@ -137,7 +137,7 @@ impl Shape {
         }
     }
 
-    /// FastAPI's `detail`: a text, or a list of places and what is wrong there.
+    /// `FastAPI`'s `detail`: a text, or a list of places and what is wrong there.
     fn detail(&mut self, raw: &RawValue) {
         if let Some(message) = text(raw) {
             self.message = message;

@@ -3,7 +3,7 @@
 //! Tolerates what hosts of this dialect do: text in the start of a block, blocks without a start, deltas of another kind
 //! than their block, gaps in the indices, several `message_delta`s, no `message_stop`.
 
-use crate::hub::{Aliases, BlockStart, Delta, Event, ToolKind, Unwrap, Usage};
+use crate::hub::{Aliases, BlockStart, Citation, Delta, Event, ToolKind, Unwrap, Usage};
 use crate::json::{JsonStr, Members, RawValue};
 use crate::provider::Quirks;
 use crate::upstream_error;
@@ -20,6 +20,8 @@ pub struct StreamDecoder {
     next_key: u32,
     /// The reply has a call for the client.
     calls: bool,
+    /// Characters of text so far.
+    chars: u64,
     phase: Phase,
     skipped: u32,
 }
@@ -43,9 +45,20 @@ struct Open {
 enum Kind {
     /// Complete in its start, or nothing for the client: server tools, their results, unknown blocks.
     Closed,
-    Text,
+    /// Anthropic cites whole blocks: citations wait for the block's end, and begin at its first character.
+    Text {
+        from: u64,
+        citations: Vec<Citation<'static>>,
+    },
     Thinking,
     Tool(Arguments),
+}
+
+/// The kind of block that a delta belongs into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Want {
+    Text,
+    Thinking,
 }
 
 /// The arguments of a call while they arrive.
@@ -69,7 +82,7 @@ enum ArgumentForm {
 impl StreamDecoder {
     /// A decoder for one reply. `aliases` are those of the request it answers.
     pub fn new(_quirks: &Quirks, aliases: Aliases) -> Self {
-        Self { aliases, open: Vec::new(), next_key: 0, calls: false, phase: Phase::New, skipped: 0 }
+        Self { aliases, open: Vec::new(), next_key: 0, calls: false, chars: 0, phase: Phase::New, skipped: 0 }
     }
 
     /// How many events held no JSON.
@@ -152,13 +165,11 @@ impl StreamDecoder {
         self.close(index, out);
         match lenient(&mut m, "type").text().as_ref() {
             "text" => {
-                let key = self.begin(index, Kind::Text, BlockStart::Text, out);
-                let text = lenient(&mut m, "text");
-                if !text.is_empty() {
-                    out.push(Event::Delta { key, delta: Delta::Text(text) });
-                }
+                let kind = self.text_block();
+                let key = self.begin(index, kind, BlockStart::Text, out);
+                self.say(Some(key), lenient(&mut m, "text"), out);
                 for raw in m.take_array("citations").ok().flatten().unwrap_or_default() {
-                    cite(key, raw, out);
+                    self.cite(index, raw);
                 }
             }
             "thinking" => {
@@ -212,23 +223,24 @@ impl StreamDecoder {
         self.ensure_started(out);
         match lenient(&mut m, "type").text().as_ref() {
             "text_delta" => {
-                let key = self.key_for(index, &Kind::Text, out);
-                push_text(key, lenient(&mut m, "text"), Delta::Text, out);
+                let key = self.key_for(index, Want::Text, out);
+                self.say(key, lenient(&mut m, "text"), out);
             }
             "thinking_delta" => {
-                let key = self.key_for(index, &Kind::Thinking, out);
-                push_text(key, lenient(&mut m, "thinking"), Delta::Reasoning, out);
+                let text = lenient(&mut m, "thinking");
+                if let Some(key) = self.key_for(index, Want::Thinking, out).filter(|_| !text.is_empty()) {
+                    out.push(Event::Delta { key, delta: Delta::Reasoning(text) });
+                }
             }
             "signature_delta" => {
-                let key = self.key_for(index, &Kind::Thinking, out);
-                if let Some(key) = key {
+                if let Some(key) = self.key_for(index, Want::Thinking, out) {
                     sign(key, lenient(&mut m, "signature"), out);
                 }
             }
             "citations_delta" => {
-                let key = self.key_for(index, &Kind::Text, out);
-                if let (Some(key), Some(raw)) = (key, m.take("citation")) {
-                    cite(key, raw, out);
+                self.key_for(index, Want::Text, out);
+                if let Some(raw) = m.take("citation") {
+                    self.cite(index, raw);
                 }
             }
             "input_json_delta" => {
@@ -243,18 +255,36 @@ impl StreamDecoder {
 
     /// The key of the open block at `index`. A block that was never started, or is of another kind, gives way to a new one
     /// of the wanted kind; nothing may be put into a tool or a finished block.
-    fn key_for(&mut self, index: u64, want: &Kind, out: &mut Vec<Event<'_>>) -> Option<u32> {
+    fn key_for(&mut self, index: u64, want: Want, out: &mut Vec<Event<'_>>) -> Option<u32> {
         match (self.open_at(index).map(|o| (o.key, &o.kind)), want) {
-            (Some((key, Kind::Text)), Kind::Text) | (Some((key, Kind::Thinking)), Kind::Thinking) => Some(key),
+            (Some((key, Kind::Text { .. })), Want::Text) | (Some((key, Kind::Thinking)), Want::Thinking) => Some(key),
             (Some((_, Kind::Closed | Kind::Tool(_))), _) => None,
-            (_, Kind::Thinking) => {
+            (_, Want::Thinking) => {
                 self.close(index, out);
                 Some(self.begin(index, Kind::Thinking, BlockStart::Reasoning, out))
             }
-            (_, Kind::Text | Kind::Closed | Kind::Tool(_)) => {
+            (_, Want::Text) => {
                 self.close(index, out);
-                Some(self.begin(index, Kind::Text, BlockStart::Text, out))
+                let kind = self.text_block();
+                Some(self.begin(index, kind, BlockStart::Text, out))
             }
+        }
+    }
+
+    fn text_block(&self) -> Kind {
+        Kind::Text { from: self.chars, citations: Vec::new() }
+    }
+
+    fn say<'f>(&mut self, key: Option<u32>, text: JsonStr<'f>, out: &mut Vec<Event<'f>>) {
+        if let Some(key) = key.filter(|_| !text.is_empty()) {
+            self.chars += u64::try_from(text.text().chars().count()).unwrap_or(0);
+            out.push(Event::Delta { key, delta: Delta::Text(text) });
+        }
+    }
+
+    fn cite(&mut self, index: u64, raw: &RawValue) {
+        if let Some(Open { kind: Kind::Text { citations, .. }, .. }) = self.open_at(index) {
+            citations.extend(reply::citation(raw).map(Citation::into_owned));
         }
     }
 
@@ -268,7 +298,13 @@ impl StreamDecoder {
         let Open { key, kind, .. } = self.open.swap_remove(at);
         match kind {
             Kind::Closed => return,
-            Kind::Text | Kind::Thinking => {}
+            Kind::Text { from, citations } => {
+                for mut citation in citations {
+                    citation.range = Some((from, self.chars));
+                    out.push(Event::Citation { key, citation });
+                }
+            }
+            Kind::Thinking => {}
             Kind::Tool(arguments) => arguments.finish(key, out),
         }
         out.push(Event::BlockStop { key });
@@ -325,25 +361,8 @@ impl Arguments {
     }
 }
 
-fn push_text<'f>(
-    key: Option<u32>,
-    text: JsonStr<'f>,
-    delta: impl FnOnce(JsonStr<'f>) -> Delta<'f>,
-    out: &mut Vec<Event<'f>>,
-) {
-    if let Some(key) = key.filter(|_| !text.is_empty()) {
-        out.push(Event::Delta { key, delta: delta(text) });
-    }
-}
-
 fn sign<'f>(key: u32, signature: JsonStr<'f>, out: &mut Vec<Event<'f>>) {
     if !signature.is_empty() {
         out.push(Event::Delta { key, delta: Delta::Signature(signature) });
-    }
-}
-
-fn cite<'f>(key: u32, raw: &'f RawValue, out: &mut Vec<Event<'f>>) {
-    if let Some(citation) = reply::citation(raw) {
-        out.push(Event::Citation { key, citation });
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::hub::{Arguments, Form, Part, Reasoning, Text, ToolCall, ToolKind, ToolResult, Turn, Untranslatable};
-use crate::json::{JsonStr, Kind as JsonKind, Members, RawValue, elements, kind, object};
+use crate::json::{Ext, JsonStr, Kind as JsonKind, Members, RawValue, elements, kind, object};
 
 use super::Context;
 use super::block::{Block, Content, Kind};
@@ -32,11 +32,16 @@ pub(super) fn texts<'r>(cx: &mut Context<'r>, parts: &'r [Part<'r>], place: &'st
 }
 
 fn text<'r>(cx: &mut Context<'r>, part: &Text<'r>) -> Option<Block<'r>> {
-    for (key, _) in part.ext.iter().filter(|(key, _)| !is_mark(key)) {
-        cx.losses.drop(format!("messages.content.{key}"));
-    }
+    leftovers(cx, &part.ext);
     let cache = cx.mark(part.cache, &part.ext);
     (!part.text.is_blank()).then(|| Block { kind: Kind::Text(part.text.clone()), cache })
+}
+
+/// Names the members of a part that have no place here.
+fn leftovers(cx: &mut Context<'_>, ext: &Ext<'_>) {
+    for (key, _) in ext.iter().filter(|(key, _)| !is_mark(key)) {
+        cx.losses.drop(format!("messages.content.{key}"));
+    }
 }
 
 /// Members that set a cache breakpoint, in the spellings clients use.
@@ -57,6 +62,7 @@ pub(super) fn user<'r>(cx: &mut Context<'r>, turn: &'r Turn<'r>, at: usize) -> R
 fn input_part<'r>(cx: &mut Context<'r>, part: &'r Part<'r>, place: &str) -> Result<Option<Block<'r>>, Untranslatable> {
     Ok(match part {
         Part::Document(document) => {
+            leftovers(cx, &document.ext);
             let cache = cx.mark(document.cache, &document.ext);
             Some(Block { kind: media::document(document, place)?, cache })
         }
@@ -64,6 +70,7 @@ fn input_part<'r>(cx: &mut Context<'r>, part: &'r Part<'r>, place: &str) -> Resu
             if image.detail.as_ref().is_some_and(|d| *d != "auto") {
                 cx.losses.drop("messages.content.image_url.detail");
             }
+            leftovers(cx, &image.ext);
             let cache = cx.mark(image.cache, &image.ext);
             Some(Block { kind: media::image(image, place)?, cache })
         }

@@ -1,0 +1,184 @@
+//! Replies that are read whole: errors, and translated JSON.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{HeaderMap, HeaderValue};
+use http::{StatusCode, response};
+
+use super::bad_answer;
+use super::replying::{Dressing, Progressed, failed};
+use super::start::Planned;
+use crate::catalog::Catalog;
+use crate::credentials;
+use crate::dialect::{self, Dialect, ReplyContext, StreamDecoder, StreamEncoder};
+use crate::hub::{Aliases, ErrorKind, Event, Failure, Fold, Sequencer, StopReason, Usage};
+use crate::provider::Quirks;
+use crate::record::Outcome;
+use crate::reply::Whole;
+use crate::secret::Secret;
+use crate::sse::Framer;
+use crate::time::Timestamp;
+use crate::upstream_error;
+
+/// An error of the upstream (status 400 and up).
+#[derive(Debug)]
+pub(super) struct Refusing {
+    dialect: Dialect,
+    translated: bool,
+    status: StatusCode,
+    headers: HeaderMap,
+    own_key: Option<Secret>,
+    catalog: Arc<Catalog>,
+    request_id: String,
+}
+
+impl Refusing {
+    pub(super) fn new(upstream: &response::Parts, planned: &Planned, dressing: &Dressing) -> Self {
+        Self {
+            dialect: planned.client,
+            translated: planned.translation.is_some(),
+            status: upstream.status,
+            headers: upstream.headers.clone(),
+            own_key: planned.own_key.clone(),
+            catalog: Arc::clone(&planned.catalog),
+            request_id: dressing.request_id.clone(),
+        }
+    }
+
+    /// In the client's own dialect, with an envelope its SDK knows and no key of ours in it: as it came. Else rewritten.
+    pub(super) fn reply(&self, body: &Bytes, head: &response::Parts, now: Timestamp) -> Progressed {
+        let echoes = credentials::echoes_secret(body, &self.catalog, self.own_key.as_ref());
+        if !self.translated && !echoes && dialect::has_error_envelope(self.dialect, body) {
+            let whole = Whole { parts: head.clone(), body: body.clone() };
+            return Progressed { whole: Some(whole), done: Some(Outcome::UpstreamError), ..Progressed::default() };
+        }
+        let mut failure = upstream_error::decode(self.status, &self.headers, if echoes { b"" } else { body }, now);
+        if !self.translated {
+            // The same dialect: only the envelope is repaired, the status says what the upstream said.
+            let (_, body) = dialect::encode_error(self.dialect, &failure, &self.request_id);
+            let mut whole = Whole::json(self.status, body);
+            for (name, value) in &head.headers {
+                if !matches!(name.as_str(), "content-type" | "content-length" | "content-encoding") {
+                    whole.parts.headers.append(name, value.clone());
+                }
+            }
+            return Progressed { whole: Some(whole), done: Some(Outcome::UpstreamError), ..Progressed::default() };
+        }
+        // A key that the gateway holds was refused: not the client's fault, and nothing it could mend.
+        if matches!(failure.kind, ErrorKind::Auth | ErrorKind::Permission)
+            && self.own_key.is_none()
+            && matches!(self.status.as_u16(), 401 | 403)
+        {
+            let message = format!(
+                "the provider refused the gateway's key for it ({}): {}",
+                self.status.as_u16(),
+                failure.message
+            );
+            failure = Failure::gateway(ErrorKind::BadAnswer, StatusCode::BAD_GATEWAY, "upstream_auth_error", message);
+            failure.should_retry = Some(false);
+        }
+        failed(failure, Outcome::UpstreamError)
+    }
+}
+
+/// A whole reply of another dialect.
+#[derive(Debug)]
+pub(super) struct Translating {
+    client: Dialect,
+    upstream: Dialect,
+    quirks: &'static Quirks,
+    aliases: Aliases,
+    context: ReplyContext,
+    /// The client asked for a stream: the upstream's JSON becomes one.
+    stream: bool,
+    usage: Usage,
+    stop: Option<StopReason>,
+}
+
+impl Translating {
+    pub(super) fn new(planned: &Planned, aliases: Aliases, context: ReplyContext) -> Self {
+        Self {
+            client: planned.client,
+            upstream: planned.upstream,
+            quirks: planned.quirks,
+            aliases,
+            context,
+            stream: planned.stream,
+            usage: Usage::default(),
+            stop: None,
+        }
+    }
+
+    pub(super) const fn facts(&self) -> (Usage, Option<StopReason>) {
+        (self.usage, self.stop)
+    }
+
+    pub(super) fn reply(&mut self, body: &Bytes, head: &response::Parts, now: Timestamp) -> Progressed {
+        let text = String::from_utf8_lossy(body);
+        let Ok(events) = self.events(&text) else {
+            // HTTP 200 with an error in it, HTML, or nothing: never a success.
+            let mut failure = upstream_error::decode(StatusCode::OK, &HeaderMap::new(), body, now);
+            if !failure.status.is_client_error() && !failure.status.is_server_error() {
+                failure = bad_answer("the upstream's reply could not be understood");
+            }
+            return failed(failure, Outcome::UpstreamError);
+        };
+        let mut ordered = Vec::with_capacity(events.len() + 2);
+        let mut sequencer = Sequencer::default();
+        events.into_iter().for_each(|e| sequencer.push(e, &mut ordered));
+        if let Some(Event::Error(failure)) = ordered.iter().find(|e| matches!(e, Event::Error(_))) {
+            return failed(failure.clone(), Outcome::UpstreamError);
+        }
+        if !sequencer.ended() {
+            return failed(bad_answer("the upstream's reply broke off before it was complete"), Outcome::Truncated);
+        }
+        let mut fold = Fold::default();
+        ordered.iter().for_each(|e| fold.push(e));
+        let reply = fold.finish();
+        self.usage = reply.usage;
+        self.stop = reply.stop.as_ref().map(|s| s.reason);
+        let mut whole = if self.stream {
+            let mut encoder = StreamEncoder::new(self.client, self.context.clone());
+            let mut out = Vec::new();
+            ordered.iter().for_each(|e| encoder.push(e, &mut out));
+            Whole::new(StatusCode::OK, "text/event-stream; charset=utf-8", out)
+        } else {
+            Whole::json(StatusCode::OK, dialect::encode_reply(self.client, &reply, &self.context))
+        };
+        for (name, value) in &head.headers {
+            if name != "content-type" {
+                whole.parts.headers.append(name, value.clone());
+            }
+        }
+        whole.parts.headers.insert(http::header::CONTENT_LENGTH, HeaderValue::from(whole.body.len()));
+        Progressed { whole: Some(whole), done: Some(Outcome::Completed), ..Progressed::default() }
+    }
+
+    /// A JSON reply, or a stream where none was asked for.
+    fn events<'a>(&self, text: &'a str) -> Result<Vec<Event<'a>>, ()> {
+        if matches!(text.trim_start().as_bytes().first(), Some(b'{' | b'[')) {
+            return dialect::decode_reply(self.upstream, text, self.quirks, &self.aliases).map_err(|_| ());
+        }
+        let mut framer = Framer::default();
+        framer.push(text.as_bytes());
+        let mut decoder = StreamDecoder::new(self.upstream, self.quirks, self.aliases.clone());
+        let mut all: Vec<Event<'static>> = Vec::new();
+        while let Ok(Some(frame)) = framer.next_frame() {
+            Self::frame(&frame, &mut decoder, &mut all);
+        }
+        if let Some(rest) = framer.take_pending() {
+            Self::frame(&rest, &mut decoder, &mut all);
+        }
+        decoder.finish(&mut all);
+        if all.is_empty() { Err(()) } else { Ok(all) }
+    }
+
+    fn frame(frame: &crate::sse::Frame, decoder: &mut StreamDecoder, all: &mut Vec<Event<'static>>) {
+        if let Some((name, data)) = frame.parse() {
+            let mut events = Vec::new();
+            decoder.push(name.as_deref(), &data, &mut events);
+            all.extend(events.into_iter().map(Event::into_owned));
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! The two ways of a streamed reply: relayed event by event, or translated.
+
+use bytes::Bytes;
+
+use crate::dialect::{self, Dialect, StreamDecoder, StreamEncoder};
+use crate::hub::{Event, Failure, Sequencer, StopReason, Usage};
+use crate::sse::{Framer, TooLarge};
+use crate::tap::Tap;
+
+/// Most bytes of one unfinished event that are held back before it is handed through in pieces.
+const MAX_HELD_EVENT: usize = 1 << 20;
+
+/// What a piece of the upstream's stream led to.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// For the client.
+    pub(super) out: Vec<u8>,
+    /// The upstream failed in band. A relay has forwarded it in `out` already.
+    pub(super) failure: Option<Failure>,
+    /// The stream cannot go on.
+    pub(super) broken: Option<TooLarge>,
+}
+
+/// A stream on its way to the client.
+#[derive(Debug)]
+pub(super) enum Pipe {
+    Relay(Box<Relay>),
+    Translate(Box<Translate>),
+}
+
+/// Same dialect: whole events pass as they are, a tap reads along.
+#[derive(Debug)]
+pub(super) struct Relay {
+    dialect: Dialect,
+    framer: Framer,
+    tap: Tap,
+    /// A piece of an oversized event went out: the next bytes are in its middle.
+    inside: bool,
+}
+
+/// Another dialect: events are decoded, put in order, and encoded.
+#[derive(Debug)]
+pub(super) struct Translate {
+    framer: Framer,
+    decoder: StreamDecoder,
+    sequencer: Sequencer,
+    encoder: StreamEncoder,
+    usage: Usage,
+    stop: Option<StopReason>,
+    content: bool,
+}
+
+impl Pipe {
+    pub(super) fn relay(dialect: Dialect, tap: Tap) -> Self {
+        Self::Relay(Box::new(Relay { dialect, framer: Framer::default(), tap, inside: false }))
+    }
+
+    pub(super) fn translate(decoder: StreamDecoder, encoder: StreamEncoder) -> Self {
+        let (framer, sequencer) = (Framer::default(), Sequencer::default());
+        Self::Translate(Box::new(Translate {
+            framer,
+            decoder,
+            sequencer,
+            encoder,
+            usage: Usage::default(),
+            stop: None,
+            content: false,
+        }))
+    }
+
+    /// Takes the next bytes of the upstream.
+    pub(super) fn push(&mut self, chunk: &Bytes, progress: &mut Progress) {
+        match self {
+            Self::Relay(relay) => relay.push(chunk, progress),
+            Self::Translate(translate) => translate.push(chunk, progress),
+        }
+    }
+
+    /// The upstream's body ended. Is the reply whole?
+    pub(super) fn end(&mut self, progress: &mut Progress) -> bool {
+        match self {
+            Self::Relay(relay) => relay.end(progress),
+            Self::Translate(translate) => translate.end(progress),
+        }
+    }
+
+    /// Nothing came for a while after the stop: ends the reply with what is known.
+    pub(super) fn give_up_waiting(&mut self, progress: &mut Progress) {
+        if let Self::Translate(translate) = self {
+            translate.take(vec![Event::End], progress);
+        }
+    }
+
+    /// An in-band error for the client, instead of the unfinished event.
+    pub(super) fn fail(&mut self, failure: &Failure, request_id: &str) -> Vec<u8> {
+        match self {
+            Self::Relay(relay) => {
+                let mut out = if relay.inside { b"\n\n".to_vec() } else { Vec::new() };
+                out.extend(dialect::encode_stream_error(relay.dialect, failure, request_id));
+                out
+            }
+            Self::Translate(translate) => {
+                let mut out = Vec::new();
+                translate.encoder.fail(failure, &mut out);
+                out
+            }
+        }
+    }
+
+    /// A sign of life, if the client stands between two events.
+    pub(super) fn keep_alive(&mut self) -> Option<Vec<u8>> {
+        let mut out = Vec::new();
+        match self {
+            Self::Relay(relay) if relay.inside => return None,
+            Self::Relay(relay) => match relay.dialect {
+                Dialect::Anthropic => out.extend_from_slice(b"event: ping\ndata: {\"type\":\"ping\"}\n\n"),
+                Dialect::OpenAiChat | Dialect::OpenAiResponses => out.extend_from_slice(b": keep-alive\n\n"),
+            },
+            Self::Translate(translate) => translate.encoder.keep_alive(&mut out),
+        }
+        Some(out)
+    }
+
+    /// Has anything but a greeting come?
+    pub(super) const fn content(&self) -> bool {
+        match self {
+            Self::Relay(relay) => relay.tap.facts.content,
+            Self::Translate(translate) => translate.content,
+        }
+    }
+
+    /// Has the upstream said why it stopped?
+    pub(super) const fn stopped(&self) -> bool {
+        match self {
+            Self::Relay(relay) => relay.tap.facts.complete,
+            Self::Translate(translate) => translate.sequencer.stopped(),
+        }
+    }
+
+    /// Nothing can follow for the client.
+    pub(super) const fn ended(&self) -> bool {
+        match self {
+            Self::Relay(_) => false,
+            Self::Translate(translate) => translate.sequencer.ended(),
+        }
+    }
+
+    pub(super) const fn usage(&self) -> Usage {
+        match self {
+            Self::Relay(relay) => relay.tap.facts.usage,
+            Self::Translate(translate) => translate.usage,
+        }
+    }
+
+    pub(super) const fn stop(&self) -> Option<StopReason> {
+        match self {
+            Self::Relay(relay) => relay.tap.facts.stop,
+            Self::Translate(translate) => translate.stop,
+        }
+    }
+}
+
+impl Relay {
+    fn push(&mut self, chunk: &Bytes, progress: &mut Progress) {
+        self.framer.push(chunk);
+        // The framer's own limit is far above ours: an oversized event is handed through, never refused.
+        while let Ok(Some(frame)) = self.framer.next_frame() {
+            if !std::mem::take(&mut self.inside) {
+                self.tap.look(&frame);
+            }
+            progress.out.extend_from_slice(frame.raw());
+        }
+        if self.framer.pending() > MAX_HELD_EVENT
+            && let Some(part) = self.framer.take_pending()
+        {
+            progress.out.extend_from_slice(part.raw());
+            self.inside = true;
+            self.tap.facts.content = true;
+        }
+        progress.failure.clone_from(&self.tap.facts.failure);
+    }
+
+    fn end(&mut self, progress: &mut Progress) -> bool {
+        // Real providers forget the last blank line: what is left counts if it ends the reply or is an event by itself.
+        if let Some(rest) = self.framer.take_pending() {
+            let before = self.tap.facts.complete;
+            self.tap.look(&rest);
+            if before || self.tap.facts.complete || self.tap.facts.failure.is_some() {
+                progress.out.extend_from_slice(rest.raw());
+            }
+        }
+        progress.failure.clone_from(&self.tap.facts.failure);
+        self.tap.facts.complete || self.tap.facts.failure.is_some()
+    }
+}
+
+impl Translate {
+    fn push(&mut self, chunk: &Bytes, progress: &mut Progress) {
+        self.framer.push(chunk);
+        loop {
+            match self.framer.next_frame() {
+                Ok(Some(frame)) => self.frame(&frame, progress),
+                Ok(None) => return,
+                Err(too_large) => {
+                    progress.broken = Some(too_large);
+                    return;
+                }
+            }
+            if progress.failure.is_some() {
+                return;
+            }
+        }
+    }
+
+    fn end(&mut self, progress: &mut Progress) -> bool {
+        if let Some(rest) = self.framer.take_pending() {
+            self.frame(&rest, progress);
+        }
+        if progress.failure.is_none() && !self.sequencer.ended() {
+            let mut events = Vec::new();
+            self.decoder.finish(&mut events);
+            self.take(events, progress);
+        }
+        self.sequencer.ended()
+    }
+
+    fn frame(&mut self, frame: &crate::sse::Frame, progress: &mut Progress) {
+        let Some((name, data)) = frame.parse() else { return };
+        let mut events = Vec::new();
+        self.decoder.push(name.as_deref(), &data, &mut events);
+        self.take(events, progress);
+    }
+
+    fn take(&mut self, events: Vec<Event<'_>>, progress: &mut Progress) {
+        let mut ordered = Vec::with_capacity(events.len() + 2);
+        events.into_iter().for_each(|e| self.sequencer.push(e, &mut ordered));
+        for event in ordered {
+            match &event {
+                Event::Error(failure) => {
+                    progress.failure = Some(failure.clone());
+                    return;
+                }
+                Event::Start { usage, .. } | Event::Usage(usage) => self.usage.merge(usage),
+                Event::Stop(stop) => self.stop = Some(stop.reason),
+                Event::BlockStart { .. }
+                | Event::Delta { .. }
+                | Event::BlockStop { .. }
+                | Event::Citation { .. }
+                | Event::Ping
+                | Event::End => {}
+            }
+            self.content |= !matches!(event, Event::Start { .. } | Event::Ping);
+            self.encoder.push(&event, &mut progress.out);
+        }
+    }
+}

@@ -1,0 +1,450 @@
+//! The upstream's reply on its way to the client, in one of five forms.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{StatusCode, response};
+
+use super::collected::{Refusing, Translating};
+use super::pipe::{Pipe, Progress};
+use super::start::Planned;
+use super::{TransportError, TransportErrorKind, bad_answer, media_type, timeout};
+use crate::catalog::Timeouts;
+use crate::dialect::{Dialect, StreamDecoder, StreamEncoder};
+use crate::hub::{Aliases, ErrorKind, Failure, StopReason, Usage};
+use crate::inflate::Inflate;
+use crate::provider::Quirks;
+use crate::record::Outcome;
+use crate::reply::Whole;
+use crate::tap::{self, Tap};
+use crate::time::Timestamp;
+
+/// Largest error body that is read, and largest whole reply that is translated, in bytes.
+const MAX_ERROR: usize = 1 << 20;
+const MAX_REPLY: usize = 64 << 20;
+/// Largest copy of a relayed whole reply that is kept for its usage.
+const MAX_TAPPED: usize = 4 << 20;
+/// Until when, and up to how many bytes, the status of a stream is held.
+const HOLD_TIME: Duration = Duration::from_secs(5);
+const HOLD_BYTES: usize = 64 << 10;
+/// How long usage and the end marker are awaited after the stop.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Ids of this reply.
+#[derive(Debug)]
+pub(super) struct Dressing {
+    pub(super) id: String,
+    pub(super) request_id: String,
+    pub(super) created: u64,
+}
+
+/// What a piece of news led to.
+#[derive(Debug, Default)]
+pub(super) struct Progressed {
+    /// The head may go out.
+    pub(super) commit: bool,
+    pub(super) out: Bytes,
+    /// A complete reply, instead of head and bytes.
+    pub(super) whole: Option<Whole>,
+    pub(super) failure: Option<(Failure, Outcome)>,
+    pub(super) done: Option<Outcome>,
+}
+
+/// A reply that has begun.
+#[derive(Debug)]
+pub(super) struct Replying {
+    /// The head for the client, until it goes out.
+    head: response::Parts,
+    form: Form,
+    head_at: Timestamp,
+    /// When the upstream last sent something.
+    heard: Timestamp,
+    /// When the client last got something.
+    told: Timestamp,
+    inflate: Option<Inflate>,
+    outcome: Outcome,
+}
+
+#[derive(Debug)]
+enum Form {
+    /// Kept whole, then turned into one reply.
+    Collect {
+        body: BytesMut,
+        then: Then,
+    },
+    /// Bytes as they come, nothing added, nothing read.
+    Raw,
+    /// A stream was asked for; the first byte will tell whether it is one.
+    Sniff(Box<Pipe>, Box<Then>),
+    Stream {
+        pipe: Box<Pipe>,
+        held: Option<Vec<u8>>,
+    },
+    /// Bytes as they come; a copy is read at the end.
+    Whole {
+        dialect: Dialect,
+        quirks: &'static Quirks,
+        copy: Option<BytesMut>,
+        usage: Usage,
+        stop: Option<StopReason>,
+    },
+}
+
+/// What happens to a collected body.
+#[derive(Debug)]
+enum Then {
+    /// An error of the upstream: relayed, rewritten or translated.
+    Fail(Box<Refusing>),
+    Translate(Box<Translating>),
+    /// A JSON body where a stream was asked for, in the client's own dialect.
+    Relay {
+        dialect: Dialect,
+        quirks: &'static Quirks,
+    },
+}
+
+impl Replying {
+    /// Decides by the upstream's head what becomes of the body.
+    pub(super) fn new(
+        upstream: &response::Parts,
+        mut head: response::Parts,
+        planned: Option<&Planned>,
+        dressing: &Dressing,
+        now: Timestamp,
+    ) -> Result<Self, Failure> {
+        let encoding =
+            upstream.headers.get(header::CONTENT_ENCODING).filter(|v| !v.as_bytes().eq_ignore_ascii_case(b"identity"));
+        let mut inflate = None;
+        let form = match planned {
+            None => Form::Raw,
+            Some(planned) if upstream.status.as_u16() >= 400 => {
+                inflate = encoding.map(Inflate::new).transpose().unwrap_or_default();
+                Form::Collect {
+                    body: BytesMut::new(),
+                    then: Then::Fail(Box::new(Refusing::new(upstream, planned, dressing))),
+                }
+            }
+            Some(planned) => match &planned.translation {
+                // Compressed although identity was asked for: relayed with the tap off.
+                None if encoding.is_some() => Form::Raw,
+                None => relay_form(upstream, planned),
+                Some(translation) => {
+                    inflate = encoding
+                        .map(Inflate::new)
+                        .transpose()
+                        .map_err(|_| bad_answer("the upstream compressed its reply in a way that cannot be read"))?;
+                    translate_form(upstream, planned, translation.aliases.clone(), dressing)
+                }
+            },
+        };
+        if planned.is_some() && matches!(form, Form::Stream { .. } | Form::Sniff(..)) {
+            let set = |headers: &mut HeaderMap, name: &'static str, value: &'static str| {
+                headers.insert(name, HeaderValue::from_static(value));
+            };
+            if planned.is_some_and(|p| p.translation.is_some()) {
+                set(&mut head.headers, "content-type", "text/event-stream; charset=utf-8");
+            }
+            set(&mut head.headers, "cache-control", "no-cache");
+            // Proxies in front of us must not collect the stream.
+            set(&mut head.headers, "x-accel-buffering", "no");
+        }
+        Ok(Self { head, form, head_at: now, heard: now, told: now, inflate, outcome: Outcome::Completed })
+    }
+
+    pub(super) fn chunk(&mut self, chunk: Bytes, now: Timestamp) -> Progressed {
+        self.heard = now;
+        let chunk = match &mut self.inflate {
+            None => chunk,
+            Some(inflate) => match inflate.push(&chunk, MAX_REPLY) {
+                Ok(plain) => plain,
+                Err(_) => {
+                    return failed(
+                        bad_answer("the upstream's compressed reply is damaged or too large"),
+                        Outcome::BadAnswer,
+                    );
+                }
+            },
+        };
+        self.plain_chunk(chunk, now)
+    }
+
+    fn plain_chunk(&mut self, chunk: Bytes, now: Timestamp) -> Progressed {
+        match &mut self.form {
+            Form::Raw => Progressed { commit: true, out: chunk, ..Progressed::default() },
+            Form::Whole { copy, .. } => {
+                if let Some(kept) = copy {
+                    if kept.len() + chunk.len() > MAX_TAPPED {
+                        *copy = None;
+                    } else {
+                        kept.extend_from_slice(&chunk);
+                    }
+                }
+                Progressed { commit: true, out: chunk, ..Progressed::default() }
+            }
+            Form::Collect { body, then } => {
+                let limit = if matches!(then, Then::Fail(_)) { MAX_ERROR } else { MAX_REPLY };
+                if body.len() + chunk.len() <= limit {
+                    body.extend_from_slice(&chunk);
+                } else if !matches!(then, Then::Fail(_)) {
+                    return failed(bad_answer("the upstream's reply is too large to translate"), Outcome::BadAnswer);
+                }
+                Progressed::default()
+            }
+            Form::Sniff(..) => self.sniff(chunk, now),
+            Form::Stream { pipe, held } => {
+                let mut progress = Progress::default();
+                pipe.push(&chunk, &mut progress);
+                let progressed = streamed(pipe, held, progress, &mut self.outcome);
+                if !progressed.out.is_empty() {
+                    self.told = now;
+                }
+                progressed
+            }
+        }
+    }
+
+    /// The first byte that is no white space tells JSON from a stream, whatever the content type says.
+    fn sniff(&mut self, chunk: Bytes, now: Timestamp) -> Progressed {
+        let Some(first) = chunk.iter().find(|b| !b.is_ascii_whitespace()) else { return Progressed::default() };
+        let json = matches!(first, b'{' | b'[');
+        let Form::Sniff(pipe, then) = std::mem::replace(&mut self.form, Form::Raw) else {
+            return Progressed::default();
+        };
+        self.form = match *then {
+            Then::Relay { dialect, quirks } if json => {
+                Form::Whole { dialect, quirks, copy: Some(BytesMut::new()), usage: Usage::default(), stop: None }
+            }
+            then if json => Form::Collect { body: BytesMut::new(), then },
+            Then::Fail(_) | Then::Relay { .. } | Then::Translate(_) => Form::Stream { pipe, held: Some(Vec::new()) },
+        };
+        self.plain_chunk(chunk, now)
+    }
+
+    pub(super) fn end(&mut self, now: Timestamp) -> Progressed {
+        self.heard = now;
+        match &mut self.form {
+            Form::Raw => Progressed { commit: true, done: Some(Outcome::Completed), ..Progressed::default() },
+            Form::Whole { dialect, quirks, copy, usage, stop } => {
+                if let Some(copy) = copy {
+                    let facts = tap::whole(*dialect, quirks, copy);
+                    (*usage, *stop) = (facts.usage, facts.stop);
+                }
+                Progressed { commit: true, done: Some(Outcome::Completed), ..Progressed::default() }
+            }
+            Form::Sniff(..) => failed(bad_answer("the upstream answered with an empty stream"), Outcome::BadAnswer),
+            Form::Collect { body, then } => {
+                let body = std::mem::take(body).freeze();
+                match then {
+                    Then::Fail(refusing) => refusing.reply(&body, &self.head, now),
+                    Then::Translate(translating) => translating.reply(&body, &self.head, now),
+                    Then::Relay { .. } => {
+                        Progressed { commit: true, out: body, done: Some(Outcome::Completed), ..Progressed::default() }
+                    }
+                }
+            }
+            Form::Stream { pipe, held } => {
+                let mut progress = Progress::default();
+                let complete = pipe.end(&mut progress);
+                let mut progressed = streamed(pipe, held, progress, &mut self.outcome);
+                if progressed.failure.is_none() && progressed.done.is_none() {
+                    if complete {
+                        progressed = close(held, progressed, self.outcome);
+                    } else if held.is_some() && !pipe.content() {
+                        progressed.failure = Some((
+                            bad_answer("the upstream's stream ended before it said anything"),
+                            Outcome::Truncated,
+                        ));
+                    } else {
+                        progressed.failure = Some((truncated(), Outcome::Truncated));
+                    }
+                }
+                progressed
+            }
+        }
+    }
+
+    /// The earliest time something has to be done.
+    pub(super) fn deadline(&self, timeouts: &Timeouts, replied: bool) -> Timestamp {
+        let idle = self.heard + timeouts.idle;
+        let Form::Stream { pipe, held } = &self.form else { return idle };
+        if pipe.stopped() {
+            return idle.min(self.heard + GRACE);
+        }
+        match held {
+            Some(_) if !replied => idle.min(self.head_at + HOLD_TIME),
+            _ => idle.min(self.told.max(self.heard) + timeouts.keep_alive),
+        }
+    }
+
+    pub(super) fn deadline_passed(
+        &mut self,
+        timeouts: &Timeouts,
+        total: bool,
+        replied: bool,
+        now: Timestamp,
+    ) -> Progressed {
+        if total {
+            return failed(timeout("the exchange took longer than the gateway allows"), Outcome::UpstreamTimeout);
+        }
+        if now >= self.heard + timeouts.idle {
+            return failed(timeout("the upstream was silent for too long"), Outcome::UpstreamTimeout);
+        }
+        let Form::Stream { pipe, held } = &mut self.form else { return Progressed::default() };
+        if pipe.stopped() && now >= self.heard + GRACE {
+            let mut progress = Progress::default();
+            pipe.give_up_waiting(&mut progress);
+            let progressed = streamed(pipe, held, progress, &mut self.outcome);
+            return close(held, progressed, self.outcome);
+        }
+        if held.is_some() && !replied && now >= self.head_at + HOLD_TIME {
+            return Progressed { commit: true, out: held.take().unwrap_or_default().into(), ..Progressed::default() };
+        }
+        if replied && now >= self.told.max(self.heard) + timeouts.keep_alive {
+            self.told = now;
+            return Progressed { out: pipe.keep_alive().unwrap_or_default().into(), ..Progressed::default() };
+        }
+        Progressed::default()
+    }
+
+    pub(super) fn broke_off(&mut self, error: &TransportError) -> Progressed {
+        // What came after the stop does not matter any more.
+        if let Form::Stream { pipe, held } = &mut self.form
+            && pipe.stopped()
+        {
+            let mut progress = Progress::default();
+            pipe.end(&mut progress);
+            let progressed = streamed(pipe, held, progress, &mut self.outcome);
+            return close(held, progressed, self.outcome);
+        }
+        if error.kind == TransportErrorKind::Timeout {
+            return failed(timeout("the upstream was silent for too long"), Outcome::UpstreamTimeout);
+        }
+        failed(truncated(), Outcome::Truncated)
+    }
+
+    /// The last words of a stream that fails after its head went out.
+    pub(super) fn fail(&mut self, failure: &Failure, request_id: &str) -> Option<Vec<u8>> {
+        if let Form::Stream { pipe, .. } = &mut self.form { Some(pipe.fail(failure, request_id)) } else { None }
+    }
+
+    /// The head for the client.
+    pub(super) fn take_head(&mut self) -> response::Parts {
+        let (mut parts, ()) = http::Response::new(()).into_parts();
+        std::mem::swap(&mut parts, &mut self.head);
+        parts
+    }
+
+    /// The upstream's headers that stay useful on an error in its place.
+    pub(super) fn error_head(&self) -> HeaderMap {
+        let mut headers = self.head.headers.clone();
+        for name in [
+            "content-type",
+            "content-length",
+            "content-encoding",
+            "cache-control",
+            "x-accel-buffering",
+            "server-timing",
+        ] {
+            headers.remove(name);
+        }
+        headers
+    }
+
+    pub(super) fn facts(&self) -> (Usage, Option<StopReason>) {
+        match &self.form {
+            Form::Stream { pipe, .. } => (pipe.usage(), pipe.stop()),
+            Form::Whole { usage, stop, .. } => (*usage, *stop),
+            Form::Collect { then: Then::Translate(translating), .. } => translating.facts(),
+            Form::Collect { .. } | Form::Raw | Form::Sniff(..) => (Usage::default(), None),
+        }
+    }
+
+    pub(super) fn collected(&self) -> usize {
+        if let Form::Collect { body, .. } = &self.form { body.len() } else { 0 }
+    }
+}
+
+fn relay_form(upstream: &response::Parts, planned: &Planned) -> Form {
+    let (dialect, quirks) = (planned.upstream, planned.quirks);
+    let pipe = || Box::new(Pipe::relay(dialect, Tap::new(dialect, quirks)));
+    if media_type(&upstream.headers) == "text/event-stream" {
+        Form::Stream { pipe: pipe(), held: Some(Vec::new()) }
+    } else if planned.stream {
+        Form::Sniff(pipe(), Box::new(Then::Relay { dialect, quirks }))
+    } else {
+        Form::Whole { dialect, quirks, copy: Some(BytesMut::new()), usage: Usage::default(), stop: None }
+    }
+}
+
+fn translate_form(upstream: &response::Parts, planned: &Planned, aliases: Aliases, dressing: &Dressing) -> Form {
+    let context = planned.context(dressing);
+    let then = Then::Translate(Box::new(Translating::new(planned, aliases.clone(), context.clone())));
+    if !planned.stream {
+        return Form::Collect { body: BytesMut::new(), then };
+    }
+    let decoder = StreamDecoder::new(planned.upstream, planned.quirks, aliases);
+    let pipe = Box::new(Pipe::translate(decoder, StreamEncoder::new(planned.client, context)));
+    if media_type(&upstream.headers) == "text/event-stream" {
+        Form::Stream { pipe, held: Some(Vec::new()) }
+    } else {
+        Form::Sniff(pipe, Box::new(then))
+    }
+}
+
+/// What a piece of a stream means for the client: held, forwarded, or turned into a failure.
+fn streamed(pipe: &Pipe, held: &mut Option<Vec<u8>>, progress: Progress, outcome: &mut Outcome) -> Progressed {
+    if let Some(too_large) = progress.broken {
+        return failed(bad_answer(&too_large.to_string()), Outcome::BadAnswer);
+    }
+    let relayed = matches!(pipe, Pipe::Relay(_));
+    if let Some(failure) = progress.failure {
+        // While the status is held, a failure becomes a real one. Later a relay has forwarded the upstream's own words.
+        if !relayed || held.is_some() {
+            let mut progressed = failed(failure, Outcome::UpstreamError);
+            if held.is_none() {
+                progressed.out = progress.out.into();
+            }
+            return progressed;
+        }
+        *outcome = Outcome::UpstreamError;
+    }
+    let mut progressed = Progressed::default();
+    match held {
+        Some(kept) => {
+            kept.extend_from_slice(&progress.out);
+            if pipe.content() || kept.len() > HOLD_BYTES {
+                progressed.commit = true;
+                progressed.out = held.take().unwrap_or_default().into();
+            }
+        }
+        None => progressed.out = progress.out.into(),
+    }
+    if pipe.ended() {
+        progressed.done = Some(*outcome);
+    }
+    progressed
+}
+
+/// A stream that is complete: whatever is held goes out, and nothing follows.
+fn close(held: &mut Option<Vec<u8>>, mut progressed: Progressed, outcome: Outcome) -> Progressed {
+    if let Some(kept) = held.take() {
+        progressed.out = [kept.as_slice(), &progressed.out].concat().into();
+    }
+    progressed.commit = true;
+    progressed.done = Some(outcome);
+    progressed
+}
+
+pub(super) fn failed(failure: Failure, outcome: Outcome) -> Progressed {
+    Progressed { failure: Some((failure, outcome)), ..Progressed::default() }
+}
+
+fn truncated() -> Failure {
+    Failure::gateway(
+        ErrorKind::BadAnswer,
+        StatusCode::BAD_GATEWAY,
+        "upstream_truncated",
+        "the upstream's reply broke off before it was complete; what was received is not the whole answer",
+    )
+}

@@ -1,0 +1,183 @@
+//! How an exchange begins: with a planned request, a passthrough, or a refusal.
+
+use super::{
+    Body, Bytes, Catalog, Dialect, Exchange, Outcome, Outgoing, Record, Resend, Seed, State, Timestamp, VecDeque,
+};
+use std::sync::Arc;
+
+use crate::admit::{Target, Ticket};
+use crate::dialect::ReplyContext;
+use crate::headers::{self, Toward};
+use crate::passthrough::Destination;
+use crate::plan::{self, Plan, Translation};
+use crate::provider::Quirks;
+use crate::record::Mode;
+use crate::refusal::Refusal;
+use crate::reply;
+use crate::secret::Secret;
+use crate::splice::Document;
+
+/// What a reply in mode 1 needs to know of its request.
+#[derive(Debug)]
+pub(super) struct Planned {
+    pub(super) client: Dialect,
+    pub(super) upstream: Dialect,
+    pub(super) stream: bool,
+    pub(super) client_model: String,
+    pub(super) quirks: &'static Quirks,
+    pub(super) translation: Option<Translation>,
+    pub(super) own_key: Option<Secret>,
+    pub(super) catalog: Arc<Catalog>,
+}
+
+impl Planned {
+    pub(super) fn context(&self, dressing: &super::replying::Dressing) -> ReplyContext {
+        ReplyContext {
+            client_model: self.client_model.clone(),
+            id: dressing.id.clone(),
+            created: dressing.created,
+            include_usage: self.translation.as_ref().is_some_and(|t| t.include_usage),
+            request_id: dressing.request_id.clone(),
+        }
+    }
+}
+
+impl Exchange {
+    /// An exchange for a request that was let in; nothing is sent before one of the `begin`s.
+    pub fn new(ticket: &Ticket, catalog: Arc<Catalog>, seed: Seed, now: Timestamp) -> Self {
+        let (mode, dialect) = match &ticket.target {
+            Target::Gateway(operation) => (Mode::Gateway, operation.dialect()),
+            Target::Passthrough(_) => (Mode::Passthrough, crate::admit::error_dialect(&ticket.head)),
+        };
+        let record = Record {
+            request_id: ticket.request_id.clone(),
+            started: now,
+            mode,
+            method: ticket.head.method.as_str().to_owned(),
+            path: ticket.head.uri.path().to_owned(),
+            label: ticket.label.clone(),
+            client_dialect: Some(dialect),
+            ..Record::default()
+        };
+        Self {
+            first_byte: catalog.timeouts.first_byte,
+            catalog,
+            seed,
+            cors: ticket.cors.clone(),
+            request_id: ticket.request_id.clone(),
+            dialect,
+            record: Box::new(record),
+            planned: None,
+            resend: None,
+            sent_at: now,
+            state: State::Head,
+            steps: VecDeque::with_capacity(4),
+            replied: false,
+        }
+    }
+
+    /// The body is all here: mode 1, or mode 2 with a mapping. CPU work in the size of `body`.
+    pub fn begin(&mut self, ticket: &Ticket, body: &Bytes, now: Timestamp) {
+        self.record.request_bytes = body.len() as u64;
+        let result = match &ticket.target {
+            Target::Gateway(operation) => {
+                plan::plan(ticket, *operation, body, &self.catalog).map(|plan| self.planned(*operation, plan, now))
+            }
+            Target::Passthrough(destination) => {
+                mapped(ticket, body).map(|body| self.passthrough(ticket, destination, Body::Bytes(body), now))
+            }
+        };
+        if let Err(refusal) = result {
+            self.refuse(&refusal, now);
+        }
+    }
+
+    /// A passthrough whose body streams through.
+    pub fn begin_streaming(&mut self, ticket: &Ticket, prefix: Bytes, now: Timestamp) {
+        if let Target::Passthrough(destination) = &ticket.target {
+            self.passthrough(ticket, destination, Body::Client { prefix }, now);
+        }
+    }
+
+    /// The request is refused after all: a reply and a record.
+    pub fn refuse(&mut self, refusal: &Refusal, now: Timestamp) {
+        self.record.error = Some(refusal.code().to_owned());
+        let mut whole = reply::refuse(refusal, self.dialect, &self.request_id);
+        self.dress(&mut whole.parts.headers);
+        self.reply(whole.parts, now);
+        self.emit(whole.body, now);
+        self.finish(Outcome::Refused, false, now);
+    }
+
+    /// The record as it would be if the client left now.
+    pub fn abandoned(&self, now: Timestamp) -> Box<Record> {
+        let mut record = self.record.clone();
+        record.outcome = Outcome::ClientGone;
+        record.duration = now.since(record.started);
+        record.status = if self.replied { record.status } else { 499 };
+        record
+    }
+
+    fn planned(&mut self, operation: crate::route::Operation, plan: Plan, now: Timestamp) {
+        let record = &mut self.record;
+        record.provider = Some(plan.provider.clone());
+        record.via = Some(plan.via.as_str());
+        record.client_model = Some(plan.client_model.clone());
+        record.upstream_model = Some(plan.upstream_model);
+        record.upstream_dialect = Some(plan.upstream_dialect);
+        record.stream = plan.stream;
+        record.adjustments = plan.losses.header();
+        let own = self.catalog.providers.get(&plan.provider).and_then(|p| p.first_byte);
+        self.first_byte = own.unwrap_or(self.first_byte);
+        self.planned = Some(Planned {
+            client: operation.dialect(),
+            upstream: plan.upstream_dialect,
+            stream: plan.stream,
+            client_model: plan.client_model,
+            quirks: plan.quirks,
+            translation: plan.translation,
+            own_key: plan.own_key,
+            catalog: Arc::clone(&self.catalog),
+        });
+        self.dispatch(plan.outgoing, now);
+    }
+
+    fn passthrough(&mut self, ticket: &Ticket, destination: &Destination, body: Body, now: Timestamp) {
+        let cloudflare = self.catalog.cloudflare.as_ref().is_some_and(|c| c.base.origin == destination.origin)
+            || destination.origin.host == "gateway.ai.cloudflare.com";
+        let mut headers = headers::toward_upstream(&ticket.head.headers, Toward::Passthrough { cloudflare });
+        if let Ok(host) = http::HeaderValue::try_from(destination.origin.authority()) {
+            headers.insert(http::header::HOST, host);
+        }
+        headers.insert(headers::HOPS, http::HeaderValue::from(ticket.hops + 1));
+        let (mut head, ()) = http::Request::new(()).into_parts();
+        head.method = ticket.head.method.clone();
+        head.uri = destination.uri.clone();
+        head.headers = headers;
+        self.record.provider = Some(destination.origin.host.clone());
+        self.record.via = Some("direct");
+        self.dispatch(Outgoing { origin: destination.origin.clone(), head, body, reach: destination.reach }, now);
+    }
+
+    fn dispatch(&mut self, outgoing: Outgoing, now: Timestamp) {
+        if let Body::Bytes(body) = &outgoing.body {
+            self.resend = Some(Resend {
+                origin: outgoing.origin.clone(),
+                head: outgoing.head.clone(),
+                body: body.clone(),
+                reach: outgoing.reach,
+            });
+        }
+        self.send(outgoing, now);
+    }
+}
+
+/// The body of a passthrough request with its model mapped; without a match it stays as it is.
+fn mapped(ticket: &Ticket, body: &Bytes) -> Result<Bytes, Refusal> {
+    let Some(mapping) = &ticket.mapping else { return Ok(body.clone()) };
+    let document = Document::parse(body).map_err(Refusal::Document)?;
+    let Some(raw) = document.single("model").map_err(Refusal::Document)? else { return Ok(body.clone()) };
+    let Ok(model) = serde_json::from_str::<String>(raw) else { return Ok(body.clone()) };
+    let to = mapping.apply(&model);
+    Ok(if to == model { body.clone() } else { document.edit(Some(&to), &[]).0.into() })
+}

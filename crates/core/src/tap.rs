@@ -1,0 +1,201 @@
+//! Reads along with a relayed reply for usage, stop and failure. What it fails to read changes nothing that is forwarded.
+
+use std::borrow::Cow;
+
+use memchr::memmem;
+
+use crate::dialect::{self, Dialect, StreamDecoder};
+use crate::hub::{Aliases, ErrorKind, Event, Failure, StopReason, Usage};
+use crate::json::Members;
+use crate::provider::Quirks;
+use crate::sse::Frame;
+
+/// What is known of a reply so far.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    pub usage: Usage,
+    pub stop: Option<StopReason>,
+    /// The upstream reported a failure in band.
+    pub failure: Option<Failure>,
+    /// Something other than a greeting came.
+    pub content: bool,
+    /// The reply is complete: a stop reason, or the terminal event.
+    pub complete: bool,
+    /// The terminal event came: nothing follows.
+    pub ended: bool,
+}
+
+impl Facts {
+    fn note(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Start { usage, .. } | Event::Usage(usage) => self.usage.merge(usage),
+            Event::BlockStart { .. } | Event::Delta { .. } | Event::BlockStop { .. } | Event::Citation { .. } => {
+                self.content = true;
+            }
+            Event::Stop(stop) => {
+                self.content = true;
+                self.complete = true;
+                self.stop = Some(stop.reason);
+            }
+            Event::Error(failure) => self.failure = Some(failure.clone()),
+            Event::End => {
+                self.complete = true;
+                self.ended = true;
+            }
+            Event::Ping => {}
+        }
+    }
+}
+
+/// Reads a relayed stream.
+#[derive(Debug)]
+pub struct Tap {
+    reader: Reader,
+    pub facts: Facts,
+}
+
+#[derive(Debug)]
+enum Reader {
+    /// Chat and Messages: the codec's own decoder.
+    Decoder {
+        dialect: Dialect,
+        decoder: Box<StreamDecoder>,
+    },
+    Responses,
+}
+
+impl Tap {
+    pub fn new(dialect: Dialect, quirks: &Quirks) -> Self {
+        let reader = match dialect {
+            Dialect::Anthropic | Dialect::OpenAiChat => {
+                Reader::Decoder { dialect, decoder: Box::new(StreamDecoder::new(dialect, quirks, Aliases::default())) }
+            }
+            Dialect::OpenAiResponses => Reader::Responses,
+        };
+        Self { reader, facts: Facts::default() }
+    }
+
+    /// Looks at one whole event.
+    pub fn look(&mut self, frame: &Frame) {
+        // Plain deltas make up nearly all of a stream and hold none of these words: they are not parsed.
+        if self.facts.content && !self.reader.speaks_up(frame.raw()) {
+            return;
+        }
+        let Some((name, data)) = frame.parse() else { return };
+        match &mut self.reader {
+            Reader::Decoder { decoder, .. } => {
+                let mut events = Vec::new();
+                decoder.push(name.as_deref(), &data, &mut events);
+                events.iter().for_each(|e| self.facts.note(e));
+            }
+            Reader::Responses => responses_event(&data, &mut self.facts),
+        }
+    }
+}
+
+impl Reader {
+    /// Could this event hold anything but a delta?
+    fn speaks_up(&self, raw: &[u8]) -> bool {
+        let has = |word: &str| memmem::find(raw, word.as_bytes()).is_some();
+        match self {
+            Self::Decoder { dialect: Dialect::Anthropic, .. } => has("message_") || has("error"),
+            // `"finish_reason":null` is in every chunk; a reason is a string.
+            Self::Decoder { .. } => {
+                has("[DONE]")
+                    || has("\"usage\"")
+                    || has("error")
+                    || has("finish_reason\":\"")
+                    || has("finish_reason\": \"")
+            }
+            Self::Responses => {
+                has("\"usage\"")
+                    || has("error")
+                    || has("response.completed")
+                    || has("response.incomplete")
+                    || has("response.failed")
+            }
+        }
+    }
+}
+
+/// One event of a Responses stream (<https://platform.openai.com/docs/api-reference/responses-streaming>).
+fn responses_event(data: &str, facts: &mut Facts) {
+    let Ok(mut event) = Members::parse(data) else { return };
+    let kind = event.take_text("type").ok().flatten().unwrap_or(Cow::Borrowed(""));
+    match kind.as_ref() {
+        "response.created" | "response.in_progress" | "response.queued" => {}
+        "response.completed" | "response.incomplete" | "response.failed" => {
+            facts.content |= kind != "response.failed";
+            facts.complete = true;
+            facts.ended = true;
+            facts.stop = match kind.as_ref() {
+                "response.completed" => Some(StopReason::EndTurn),
+                "response.incomplete" => Some(StopReason::MaxTokens),
+                _ => None,
+            };
+            if let Ok(Some(mut response)) = event.take_object("response") {
+                facts.usage.merge(&responses_usage(&mut response));
+                if kind == "response.failed" {
+                    facts.failure = Some(responses_failure(response.take_object("error").ok().flatten()));
+                }
+            }
+        }
+        "error" => {
+            facts.ended = true;
+            facts.failure = Some(responses_failure(Some(event)));
+        }
+        _ => facts.content = true,
+    }
+}
+
+fn responses_failure(error: Option<Members<'_>>) -> Failure {
+    let mut error = error.unwrap_or_default();
+    let mut text = |key| error.take_text(key).ok().flatten().map(Cow::into_owned);
+    let (code, message) = (text("code"), text("message"));
+    let kind = match code.as_deref() {
+        Some("rate_limit_exceeded") => ErrorKind::RateLimit,
+        Some("context_length_exceeded") => ErrorKind::ContextLength,
+        Some("insufficient_quota") => ErrorKind::Quota,
+        Some("invalid_prompt") => ErrorKind::InvalidRequest,
+        _ => ErrorKind::ServerError,
+    };
+    let mut failure = Failure::upstream(
+        kind,
+        http::StatusCode::INTERNAL_SERVER_ERROR,
+        message.unwrap_or_else(|| "the upstream failed".to_owned()),
+    );
+    failure.code = code;
+    failure
+}
+
+fn responses_usage(response: &mut Members<'_>) -> Usage {
+    let Ok(Some(mut usage)) = response.take_object("usage") else { return Usage::default() };
+    let mut number = |key| usage.take_u64(key).ok().flatten();
+    let (input, output) = (number("input_tokens"), number("output_tokens"));
+    let detail = |usage: &mut Members<'_>, group: &str, key: &str| {
+        usage.take_object(group).ok().flatten().and_then(|mut d| d.take_u64(key).ok().flatten())
+    };
+    let cached = detail(&mut usage, "input_tokens_details", "cached_tokens");
+    let reasoning = detail(&mut usage, "output_tokens_details", "reasoning_tokens");
+    Usage {
+        input_uncached: input.map(|i| i.saturating_sub(cached.unwrap_or(0))),
+        cache_read: cached,
+        output,
+        reasoning,
+        ..Usage::default()
+    }
+}
+
+/// Usage and stop of a whole reply, as far as they can be read.
+pub fn whole(dialect: Dialect, quirks: &Quirks, body: &[u8]) -> Facts {
+    let mut facts = Facts::default();
+    let Ok(text) = std::str::from_utf8(body) else { return facts };
+    if dialect == Dialect::OpenAiResponses {
+        if let Ok(mut response) = Members::parse(text) {
+            facts.usage = responses_usage(&mut response);
+        }
+    } else if let Ok(events) = dialect::decode_reply(dialect, text, quirks, &Aliases::default()) {
+        events.iter().for_each(|e| facts.note(e));
+    }
+    facts
+}

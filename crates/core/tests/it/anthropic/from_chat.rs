@@ -1,0 +1,1 @@
+//! Chat clients at an Anthropic upstream.

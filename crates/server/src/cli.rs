@@ -1,0 +1,77 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// An LLM gateway: OpenAI and Anthropic clients in, every provider out.
+#[derive(Debug, Parser)]
+#[command(name = "apex-ai-proxy", version, after_help = EXAMPLES, subcommand_negates_reqs = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) options: Options,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Answer requests (what happens without a command)
+    Serve,
+    /// Validate the configuration and print what it amounts to, secrets masked
+    Check,
+    /// List what can be reached, or tell how names are understood
+    Models {
+        /// Model names as a client would send them
+        names: Vec<String>,
+    },
+    /// Print a completion script for a shell
+    Completions { shell: Shell },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Options {
+    /// Configuration file [default: ./apex.toml, then apex-ai-proxy/apex.toml in the user's configuration directory]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// Address to listen on, port 0 for any [default: 127.0.0.1:8787]
+    #[arg(long, value_name = "ADDR", global = true)]
+    pub(crate) listen: Option<String>,
+    /// Threads that answer requests [default: one for each core]
+    #[arg(long, value_name = "N", global = true, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+    /// How log lines look [default: text on a terminal, else json]
+    #[arg(long, value_name = "FORMAT", global = true)]
+    pub(crate) log_format: Option<LogFormat>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Json,
+    Text,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  apex-ai-proxy                                  listen on 127.0.0.1:8787, keys from OPENAI_API_KEY and the like
+  apex-ai-proxy --listen 0.0.0.0:8080            for others too; needs a gateway token (GATEWAY_TOKEN)
+  apex-ai-proxy --config apex.toml check         is the file right, and what does it amount to?
+  apex-ai-proxy models gpt-5.5#openai            where would this model go?
+  apex-ai-proxy completions zsh > _apex-ai-proxy";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+        let cli = Cli::parse_from(["apex-ai-proxy", "check", "--config", "a.toml", "--listen", "127.0.0.1:0"]);
+        assert!(matches!(cli.command, Some(Command::Check)));
+        assert_eq!(cli.options.listen.as_deref(), Some("127.0.0.1:0"));
+        assert!(Cli::try_parse_from(["apex-ai-proxy", "--threads", "0"]).is_err());
+    }
+}

@@ -1,0 +1,84 @@
+//! The upstream side: one pool for each thread, HTTP/1.1 and HTTP/2, no redirects, no decoding, no header added.
+
+mod body;
+mod connect;
+mod error;
+mod filter;
+mod http1;
+mod http2;
+mod pool;
+mod roots;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use body::UpstreamBody;
+pub(crate) use roots::tls_config;
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use apex_core::exchange::{Outgoing, Reach, TransportError};
+use apex_service::OutgoingBody;
+use http::{Request, response};
+use hyper::body::Incoming;
+
+use crate::config::Network;
+use http1::{Failure, Wire};
+use http2::Shared;
+use pool::{Key, Pool};
+
+/// Sends the requests of one thread.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Client {
+    pool: Rc<Pool>,
+}
+
+impl Client {
+    /// Sends a request and waits for the head of the response. Dropping the future cancels the request.
+    pub(crate) async fn send(
+        &self,
+        outgoing: Outgoing,
+        body: OutgoingBody<Incoming>,
+        network: &Network,
+        own: SocketAddr,
+    ) -> Result<(response::Parts, UpstreamBody), TransportError> {
+        let Outgoing { origin, head, body: _, reach } = outgoing;
+        let key = Key { origin, public: reach == Reach::Public };
+        let mut request = Request::from_parts(head, body);
+
+        // An idle connection may turn out to be closed before anything was sent.
+        for _ in 0..MAX_IDLE_TRIES {
+            let answer = if let Some(shared) = self.pool.share_http2(&key) {
+                http2::exchange(shared, request).await
+            } else if let Some(wire) = self.pool.take_http1(&key) {
+                http1::exchange(wire, request, &self.pool, &key).await
+            } else {
+                break;
+            };
+            match answer {
+                Ok(answer) => return Ok(answer),
+                Err(Failure::Unsent(unsent, _)) => request = *unsent,
+                Err(Failure::Broken(error)) => return Err(error),
+            }
+        }
+
+        let stream = connect::connect(&key.origin, reach, network, own).await?;
+        let answer = if stream.is_http2() {
+            let shared = self.pool.add_http2(&key, Shared::new(stream).await?);
+            http2::exchange(shared, request).await
+        } else {
+            http1::exchange(Wire::new(stream).await?, request, &self.pool, &key).await
+        };
+        answer.map_err(|failure| match failure {
+            Failure::Broken(error) | Failure::Unsent(_, error) => error,
+        })
+    }
+
+    /// Closes idle connections that are old or dead.
+    pub(crate) fn reap(&self) {
+        self.pool.reap();
+    }
+}
+
+const MAX_IDLE_TRIES: u8 = 8;

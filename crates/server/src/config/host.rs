@@ -1,0 +1,104 @@
+//! The part of the configuration that only the native server has: where it listens, and how it reaches upstreams.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use apex_core::settings::Settings;
+use tokio_rustls::TlsAcceptor;
+
+use super::problem::Problem;
+use crate::{client, tls};
+
+/// Where the server listens.
+#[derive(Clone)]
+pub(crate) struct Bind {
+    pub(crate) address: SocketAddr,
+    pub(crate) tls: Option<TlsAcceptor>,
+    /// Files to look at for changes.
+    pub(crate) files: Vec<PathBuf>,
+}
+
+impl std::fmt::Debug for Bind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bind").field("address", &self.address).field("tls", &self.tls.is_some()).finish_non_exhaustive()
+    }
+}
+
+/// How upstreams are reached.
+#[derive(Debug)]
+pub(crate) struct Network {
+    /// Fixed addresses by host name.
+    pub(crate) hosts: BTreeMap<String, Vec<IpAddr>>,
+    pub(crate) tls: Arc<rustls::ClientConfig>,
+    /// For finding, reaching and greeting a host together.
+    pub(crate) connect: Duration,
+}
+
+/// Is this address only reachable from this machine?
+pub(super) fn loopback(address: SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
+}
+
+pub(super) fn bind(settings: &Settings, beside: &Path, problems: &mut Vec<Problem>) -> Option<Bind> {
+    let before = problems.len();
+    let address = settings.listen.as_deref().and_then(|text| {
+        let parsed = parse_listen(text);
+        if parsed.is_none() {
+            let problem = Problem::new("listen", format!("`{}` is not host:port", text.escape_debug()));
+            let port = text.rsplit(':').next().and_then(|p| p.parse::<u16>().ok()).unwrap_or(8787);
+            problems.push(problem.hint(format!("try 127.0.0.1:{port}")));
+        }
+        parsed
+    });
+    let mut acceptor = None;
+    let mut files = Vec::new();
+    match settings.tls.as_ref().map(|tls| (tls.cert.as_deref(), tls.key.as_deref())) {
+        None | Some((None, None)) => {}
+        Some((Some(_), None)) => problems.push(Problem::new("tls.key", "is missing beside tls.cert")),
+        Some((None, Some(_))) => problems.push(Problem::new("tls.cert", "is missing beside tls.key")),
+        Some((Some(cert), Some(key))) => {
+            let (cert, key) = (beside.join(cert), beside.join(key));
+            match tls::acceptor(&cert, &key) {
+                Ok(made) => acceptor = Some(made),
+                Err((path, what)) => problems.push(Problem::new(path, what)),
+            }
+            files.extend([cert, key]);
+        }
+    }
+    let address = address.filter(|_| problems.len() == before)?;
+    Some(Bind { address, tls: acceptor, files })
+}
+
+pub(super) fn network(settings: &Settings, beside: &Path, problems: &mut Vec<Problem>) -> Option<Network> {
+    let before = problems.len();
+    let mut hosts = BTreeMap::new();
+    for (name, addresses) in &settings.upstream.hosts {
+        let mut parsed = Vec::new();
+        for text in addresses {
+            match text.parse::<IpAddr>() {
+                Ok(address) => parsed.push(address),
+                Err(_) => {
+                    let what = format!("`{}` is not an IP address", text.escape_debug());
+                    problems.push(Problem::new(format!("upstream.hosts.{}", super::problem::dotted(std::slice::from_ref(name))), what));
+                }
+            }
+        }
+        hosts.insert(name.to_ascii_lowercase(), parsed);
+    }
+    let root_ca = settings.upstream.root_ca.as_ref().map(|path| beside.join(path));
+    let tls = client::tls_config(root_ca.as_deref())
+        .map_err(|what| problems.push(Problem::new("upstream.root_ca", what)))
+        .ok()?;
+    let connect = settings.timeouts.connect.unwrap_or(5.0);
+    let connect = Duration::try_from_secs_f64(connect).unwrap_or(Duration::from_secs(5));
+    (problems.len() == before).then_some(Network { hosts, tls, connect })
+}
+
+/// `address:port`, or `localhost:port`.
+fn parse_listen(text: &str) -> Option<SocketAddr> {
+    let local = || text.strip_prefix("localhost:")?.parse().ok().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    text.parse().ok().or_else(local)
+}

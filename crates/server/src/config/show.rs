@@ -1,0 +1,91 @@
+//! The effective configuration as text that could be written into a file again, secrets masked.
+
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+use figment::value::Value;
+
+use super::Loaded;
+use super::read::is_secret;
+
+impl fmt::Display for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for leaf in &self.leaves {
+            let value = if is_secret(&leaf.path) { "\"***\"".to_owned() } else { toml(&leaf.value) };
+            writeln!(f, "{} = {value}  # {}", leaf.path, leaf.origin)?;
+        }
+        for (path, value) in self.unwritten() {
+            if self.leaves.iter().all(|leaf| leaf.path != path) {
+                writeln!(f, "{path} = {value}  # default")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Loaded {
+    /// What applies where nothing was written.
+    fn unwritten(&self) -> Vec<(&'static str, String)> {
+        let (timeouts, limits, passthrough) = (&self.catalog.timeouts, &self.catalog.limits, &self.catalog.passthrough);
+        let seconds = |d: Duration| d.as_secs_f64().to_string();
+        let bytes = |n: u64| {
+            let (unit, name) = if n % (1 << 20) == 0 { (20, " MiB") } else { (0, "") };
+            format!("\"{}{name}\"", n >> unit)
+        };
+        vec![
+            ("passthrough.mode", format!("\"{:?}\"", passthrough.mode).to_lowercase()),
+            ("passthrough.max_concurrent", passthrough.max_concurrent.to_string()),
+            ("passthrough.max_concurrent_per_client", passthrough.max_concurrent_per_client.to_string()),
+            ("providers.mock.enabled", self.catalog.mock.to_string()),
+            ("timeouts.connect", seconds(timeouts.connect)),
+            ("timeouts.first_byte", seconds(timeouts.first_byte)),
+            ("timeouts.idle", seconds(timeouts.idle)),
+            ("timeouts.total", seconds(timeouts.total)),
+            ("timeouts.client_head", seconds(timeouts.client_head)),
+            ("timeouts.client_write", seconds(timeouts.client_write)),
+            ("timeouts.drain", seconds(timeouts.drain)),
+            ("timeouts.keep_alive", seconds(timeouts.keep_alive)),
+            ("limits.body", bytes(limits.body)),
+            ("limits.buffered_total", bytes(limits.buffered_total)),
+            ("limits.head", bytes(limits.head)),
+            ("limits.headers", limits.headers.to_string()),
+            ("limits.uri", bytes(u64::try_from(limits.uri).unwrap_or(u64::MAX))),
+        ]
+    }
+}
+
+fn toml(value: &Value) -> String {
+    match value {
+        Value::String(_, text) => quoted(text),
+        Value::Char(_, c) => quoted(&c.to_string()),
+        Value::Bool(_, b) => b.to_string(),
+        Value::Num(_, n) => n
+            .to_u128()
+            .map(|n| n.to_string())
+            .or_else(|| n.to_i128().map(|n| n.to_string()))
+            .or_else(|| n.to_f64().map(|n| n.to_string()))
+            .unwrap_or_default(),
+        Value::Array(_, items) => {
+            let items: Vec<String> = items.iter().map(toml).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Value::Dict(..) | Value::Empty(..) => "{}".to_owned(),
+    }
+}
+
+/// A TOML basic string: no control character gets to a terminal.
+fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if c.is_control() => {
+                let _ = write!(out, "\\u{:04X}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}

@@ -1,0 +1,437 @@
+//! The one driver: turns the steps of an exchange into awaits.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+
+use apex_core::exchange::{Body as Sent, Exchange, Input, Outgoing, Reach, Step, TransportError};
+use apex_core::record::Record;
+use bytes::{Bytes, BytesMut};
+use http::{Response, response};
+use http_body::{Body, Frame, SizeHint};
+
+use crate::playback::Player;
+use crate::{OutgoingBody, Platform, Sleep, Upstream};
+
+/// Most bytes handed out at once.
+const MAX_OUT: usize = 256 << 10;
+/// Work on this many bytes or more is done off the runtime thread.
+pub(crate) const HEAVY: usize = 1 << 20;
+
+/// An exchange under way. Dropping it before its end means that the client left: the upstream is cancelled and the
+/// record is reported.
+pub(crate) struct Drive<P: Platform> {
+    platform: P,
+    /// Absent while it works elsewhere; `fallback` then stands for it.
+    exchange: Option<Exchange>,
+    fallback: Option<Box<Record>>,
+    upstream: Option<Source<P>>,
+    sleep: P::Sleep,
+    end: Option<End>,
+    permit: Option<Permit<P>>,
+    buffered: Option<Buffered<P>>,
+}
+
+/// How it ended.
+struct End {
+    record: Option<Box<Record>>,
+    abort: bool,
+}
+
+/// The reply's bytes: an upstream's, or the mock's.
+enum Source<P: Platform> {
+    Real(P::Upstream),
+    Mock(Player<P>),
+}
+
+impl<P: Platform> Drive<P> {
+    pub(crate) fn new(platform: &P, exchange: Exchange) -> Self {
+        Self {
+            platform: platform.clone(),
+            exchange: Some(exchange),
+            fallback: None,
+            upstream: None,
+            sleep: platform.sleep(),
+            end: None,
+            permit: None,
+            buffered: None,
+        }
+    }
+
+    /// Keeps a place among the passthrough exchanges until the end.
+    pub(crate) fn hold(&mut self, permit: Permit<P>) {
+        self.permit = Some(permit);
+    }
+
+    /// Keeps the memory of the request's body accounted for until it has been sent.
+    pub(crate) fn account(&mut self, buffered: Buffered<P>) {
+        self.buffered = Some(buffered);
+    }
+
+    /// Changes the exchange on this thread.
+    pub(crate) fn with(&mut self, change: impl FnOnce(&mut Exchange, &P)) {
+        if let Some(exchange) = &mut self.exchange {
+            change(exchange, &self.platform);
+        }
+    }
+
+    /// Changes the exchange where it holds up nobody.
+    pub(crate) async fn offload(&mut self, change: impl FnOnce(&mut Exchange) + Send + 'static) {
+        let Some(mut exchange) = self.exchange.take() else { return };
+        self.fallback = Some(exchange.abandoned(self.platform.now()));
+        let platform = self.platform.clone();
+        let done = platform.offload(move || {
+            change(&mut exchange);
+            exchange
+        });
+        self.exchange = Some(done.await);
+        self.fallback = None;
+    }
+
+    fn handle(&mut self, input: Input<'_>) {
+        let now = self.platform.now();
+        if let Some(exchange) = &mut self.exchange {
+            exchange.handle(input, now);
+        }
+    }
+
+    /// Runs until the head for the client is there.
+    pub(crate) async fn respond(mut self, client: Option<P::ClientBody>) -> Response<ReplyBody<P>> {
+        let mut client = client;
+        loop {
+            let Some(step) = self.exchange.as_mut().map(Exchange::poll) else { return Self::lost(self) };
+            match step {
+                Step::Send(outgoing) => self.send(*outgoing, &mut client).await,
+                Step::Read { until } => {
+                    let next = poll_fn(|cx| self.poll_upstream(until, cx)).await;
+                    let heavy = self.exchange.as_ref().is_some_and(|e| e.backlog() >= HEAVY);
+                    if matches!(next, News::End) && heavy {
+                        let now = self.platform.now();
+                        self.offload(move |exchange| exchange.handle(Input::UpstreamEnd, now)).await;
+                    } else {
+                        self.handle(next.input());
+                    }
+                }
+                Step::Reply(parts) => return self.reply(parts),
+                // Before the head there is nothing to emit; an exchange that ends without one has no client any more.
+                Step::Emit(_) => {}
+                Step::Finish { record, abort } => {
+                    self.end = Some(End { record: Some(record), abort });
+                    return Self::lost(self);
+                }
+            }
+        }
+    }
+
+    async fn send(&mut self, outgoing: Outgoing, client: &mut Option<P::ClientBody>) {
+        if outgoing.reach == Reach::Mock {
+            let (player, head) = Player::new(&self.platform, &outgoing);
+            self.upstream = Some(Source::Mock(player));
+            self.handle(Input::UpstreamHead(&head));
+            return;
+        }
+        let body = match (&outgoing.body, client.take()) {
+            (Sent::Bytes(bytes), _) => OutgoingBody::Bytes(Some(bytes.clone())),
+            (Sent::Client { prefix }, Some(body)) => OutgoingBody::Client { prefix: Some(prefix.clone()), body },
+            // The client's body can be sent once only; the exchange does not ask twice.
+            (Sent::Client { prefix }, None) => OutgoingBody::Bytes(Some(prefix.clone())),
+        };
+        let platform = self.platform.clone();
+        let mut sending = pin!(platform.send(outgoing, body));
+        loop {
+            let Some(Step::Read { until }) = self.exchange.as_mut().map(Exchange::poll) else { return };
+            let sleep = &mut self.sleep;
+            let result = poll_fn(|cx| match sending.as_mut().poll(cx) {
+                Poll::Ready(result) => Poll::Ready(Some(result)),
+                Poll::Pending => sleep.poll_until(until, cx).map(|()| None),
+            })
+            .await;
+            match result {
+                Some(Ok((head, upstream))) => {
+                    self.buffered = None;
+                    self.upstream = Some(Source::Real(upstream));
+                    self.handle(Input::UpstreamHead(&head));
+                    return;
+                }
+                Some(Err(error)) => {
+                    self.handle(Input::UpstreamFailed(error));
+                    return;
+                }
+                None => {
+                    self.handle(Input::Deadline);
+                    if self.exchange.as_ref().is_none_or(Exchange::is_done) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The next news, or the deadline.
+    fn poll_upstream(&mut self, until: apex_core::time::Timestamp, cx: &mut Context<'_>) -> Poll<News> {
+        let news = match &mut self.upstream {
+            Some(Source::Real(upstream)) => upstream.poll_chunk(cx),
+            Some(Source::Mock(player)) => player.poll_chunk(cx),
+            None => Poll::Ready(None),
+        };
+        match news {
+            Poll::Ready(Some(Ok(chunk))) => Poll::Ready(News::Chunk(chunk)),
+            Poll::Ready(Some(Err(error))) => Poll::Ready(News::Failed(error)),
+            Poll::Ready(None) => Poll::Ready(News::End),
+            Poll::Pending => self.sleep.poll_until(until, cx).map(|()| News::Deadline),
+        }
+    }
+
+    fn reply(mut self, parts: response::Parts) -> Response<ReplyBody<P>> {
+        // What is ready goes along, so that a whole reply leaves with its length.
+        let mut ready = Gathered::default();
+        self.gather(&mut ready);
+        Response::from_parts(parts, ReplyBody { ready: ready.take(), drive: Some(Box::new(self)), flushed: false })
+    }
+
+    /// Takes the steps that need no waiting.
+    fn gather(&mut self, out: &mut Gathered) -> Option<apex_core::time::Timestamp> {
+        while self.end.is_none() {
+            match self.exchange.as_mut().map(Exchange::poll)? {
+                Step::Emit(bytes) => out.push(bytes),
+                Step::Finish { record, abort } => self.finish(record, abort),
+                Step::Read { until } => return Some(until),
+                // The head went out already, and nothing is sent after it.
+                Step::Reply(_) | Step::Send(_) => return None,
+            }
+        }
+        None
+    }
+
+    fn finish(&mut self, record: Box<Record>, abort: bool) {
+        // The upstream has nothing more to say to us: let its connection go, or break it.
+        self.upstream = None;
+        self.permit = None;
+        self.end = Some(End { record: Some(record), abort });
+    }
+
+    fn report(&mut self) {
+        if let Some(record) = self.end.as_mut().and_then(|e| e.record.take()) {
+            self.platform.report(record);
+        }
+    }
+
+    /// The exchange ended without a reply: its client is gone, so nobody reads this.
+    fn lost(mut self) -> Response<ReplyBody<P>> {
+        self.report();
+        let mut response = Response::new(ReplyBody::empty());
+        *response.status_mut() = http::StatusCode::BAD_GATEWAY;
+        response
+    }
+}
+
+impl<P: Platform> Drop for Drive<P> {
+    fn drop(&mut self) {
+        if let Some(end) = &mut self.end {
+            // Ended, but the client did not take all of it.
+            if let Some(mut record) = end.record.take() {
+                record.outcome = apex_core::record::Outcome::ClientGone;
+                self.platform.report(record);
+            }
+            return;
+        }
+        self.handle(Input::ClientGone);
+        while let Some(exchange) = &mut self.exchange {
+            match exchange.poll() {
+                Step::Finish { record, .. } => {
+                    self.platform.report(record);
+                    return;
+                }
+                Step::Read { .. } => return,
+                Step::Emit(_) | Step::Reply(_) | Step::Send(_) => {}
+            }
+        }
+        if let Some(record) = self.fallback.take() {
+            self.platform.report(record);
+        }
+    }
+}
+
+impl<P: Platform> fmt::Debug for Drive<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Drive").field("exchange", &self.exchange).finish_non_exhaustive()
+    }
+}
+
+/// News from the upstream, owned.
+enum News {
+    Chunk(Bytes),
+    Deadline,
+    End,
+    Failed(TransportError),
+}
+
+impl News {
+    fn input(self) -> Input<'static> {
+        match self {
+            Self::Chunk(chunk) => Input::UpstreamChunk(chunk),
+            Self::Deadline => Input::Deadline,
+            Self::End => Input::UpstreamEnd,
+            Self::Failed(error) => Input::UpstreamFailed(error),
+        }
+    }
+}
+
+/// Pieces on their way out, joined so that they are written once.
+#[derive(Default)]
+struct Gathered {
+    first: Option<Bytes>,
+    joined: BytesMut,
+}
+
+impl Gathered {
+    fn push(&mut self, bytes: Bytes) {
+        match self.first.take() {
+            None if self.joined.is_empty() => self.first = Some(bytes),
+            first => {
+                self.joined.extend_from_slice(&first.unwrap_or_default());
+                self.joined.extend_from_slice(&bytes);
+            }
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.first.as_ref().map_or(self.joined.len(), Bytes::len)
+    }
+
+    fn take(self) -> Option<Bytes> {
+        let bytes = self.first.unwrap_or_else(|| self.joined.freeze());
+        (!bytes.is_empty()).then_some(bytes)
+    }
+}
+
+/// The reply on its way to the client. Its error breaks the client's connection off.
+#[derive(Debug)]
+pub struct ReplyBody<P: Platform> {
+    ready: Option<Bytes>,
+    drive: Option<Box<Drive<P>>>,
+    /// The last words were given time to be written before the connection is broken off.
+    flushed: bool,
+}
+
+/// The reply is not whole, and the client must see it: the connection is broken off.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the reply was cut short")]
+pub struct Aborted;
+
+impl<P: Platform> ReplyBody<P> {
+    /// A body that is all there.
+    pub fn whole(bytes: Bytes) -> Self {
+        Self { ready: Some(bytes).filter(|b| !b.is_empty()), drive: None, flushed: false }
+    }
+
+    fn empty() -> Self {
+        Self::whole(Bytes::new())
+    }
+}
+
+impl<P: Platform> Body for ReplyBody<P> {
+    type Data = Bytes;
+    type Error = Aborted;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
+        let this = self.get_mut();
+        let mut out = Gathered::default();
+        if let Some(ready) = this.ready.take() {
+            out.push(ready);
+        }
+        let Some(drive) = &mut this.drive else { return Poll::Ready(out.take().map(|b| Ok(Frame::data(b)))) };
+        // Everything the upstream has ready becomes one frame; nothing is waited for once there is something to write.
+        while drive.end.is_none() && out.len() < MAX_OUT {
+            let Some(until) = drive.gather(&mut out) else { break };
+            match drive.poll_upstream(until, cx) {
+                Poll::Ready(news) => drive.handle(news.input()),
+                Poll::Pending => break,
+            }
+        }
+        drive.gather(&mut out);
+        if let Some(bytes) = out.take() {
+            if drive.end.as_ref().is_some_and(|e| !e.abort) {
+                drive.report();
+            }
+            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+        }
+        match &drive.end {
+            None => Poll::Pending,
+            Some(end) if end.abort && !this.flushed => {
+                // The server writes what it was given when the body has nothing more at the moment.
+                this.flushed = true;
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Some(end) => {
+                let abort = end.abort;
+                drive.report();
+                this.drive = None;
+                Poll::Ready(abort.then_some(Err(Aborted)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ready.is_none()
+            && self.drive.as_ref().is_none_or(|d| d.end.as_ref().is_some_and(|e| !e.abort && e.record.is_none()))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let known = self.drive.as_ref().is_none_or(|d| d.end.as_ref().is_some_and(|e| !e.abort));
+        if known {
+            SizeHint::with_exact(self.ready.as_ref().map_or(0, |b| b.len() as u64))
+        } else {
+            SizeHint::default()
+        }
+    }
+}
+
+/// A place among the passthrough exchanges.
+#[derive(Debug)]
+pub(crate) struct Permit<P: Platform> {
+    platform: P,
+    client: Option<IpAddr>,
+}
+
+impl<P: Platform> Permit<P> {
+    pub(crate) fn take(platform: &P, client: Option<IpAddr>, per_client: u32, all: u32) -> Option<Self> {
+        platform.gauge().enter(client, per_client, all).then(|| Self { platform: platform.clone(), client })
+    }
+}
+
+impl<P: Platform> Drop for Permit<P> {
+    fn drop(&mut self) {
+        self.platform.gauge().leave(self.client);
+    }
+}
+
+/// Memory of request bodies, accounted for.
+pub(crate) struct Buffered<P: Platform> {
+    platform: P,
+    bytes: u64,
+}
+
+impl<P: Platform> Buffered<P> {
+    pub(crate) fn new(platform: &P) -> Self {
+        Self { platform: platform.clone(), bytes: 0 }
+    }
+
+    /// Accounts for `bytes` more, if there is room.
+    pub(crate) fn grow(&mut self, bytes: u64, limit: u64) -> bool {
+        let fits = self.platform.gauge().reserve(bytes, limit);
+        if fits {
+            self.bytes += bytes;
+        }
+        fits
+    }
+}
+
+impl<P: Platform> Drop for Buffered<P> {
+    fn drop(&mut self) {
+        self.platform.gauge().release(self.bytes);
+    }
+}
