@@ -285,11 +285,12 @@ fn structured_output() {
 /// References that double at every step are no recursion, but nobody can follow them all.
 #[test]
 fn schemas_that_explode_are_not_followed() {
-    let mut defs = String::new();
-    for n in 0..60 {
+    let twice = |n: usize| {
         let next = format!(r##"{{"$ref":"#/$defs/d{}"}}"##, n + 1);
-        defs.push_str(&format!(r#""d{n}":{{"anyOf":[{next},{next}]}},"#));
-    }
+        format!(r#""d{n}":{{"anyOf":[{next},{next}]}},"#)
+    };
+    let defs: Vec<_> = (0..60).map(twice).collect();
+    let defs = defs.concat();
     let schema = format!(
         r##"{{"type":"object","properties":{{"a":{{"$ref":"#/$defs/d0"}}}},"$defs":{{{defs}"d60":{{"type":"string"}}}}}}"##
     );

@@ -321,15 +321,15 @@ fn later_turns_do_not_change_earlier_ones() {
 #[test]
 fn long_histories_take_linear_time() {
     let call = r#"{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}"#;
-    let calls = vec![call; 20_000].join(",");
-    let results = vec![r#"{"role":"tool","tool_call_id":"c","content":"r"}"#; 20_000].join(",");
-    let orphans = vec![r#"{"role":"tool","tool_call_id":"o","content":"r"}"#; 20_000].join(",");
+    let calls = vec![call; 5_000].join(",");
+    let results = vec![r#"{"role":"tool","tool_call_id":"c","content":"r"}"#; 5_000].join(",");
+    let orphans = vec![r#"{"role":"tool","tool_call_id":"o","content":"r"}"#; 5_000].join(",");
     let body = format!(
         r#"{{"messages":[{{"role":"user","content":"x"}},{{"role":"assistant","tool_calls":[{calls}]}},{results},{orphans}]}}"#
     );
     let out = json(encode(&body, NEW).unwrap().body);
     let (calls, answers) = (&out["messages"][1]["content"], &out["messages"][2]["content"]);
-    assert_eq!(calls.as_array().unwrap().len(), 20_000);
-    assert_eq!(answers[19_999]["tool_use_id"], calls[19_999]["id"]);
-    assert_eq!(answers[20_000]["type"], "text");
+    assert_eq!(calls.as_array().unwrap().len(), 5_000);
+    assert_eq!(answers[4_999]["tool_use_id"], calls[4_999]["id"]);
+    assert_eq!(answers[5_000]["type"], "text");
 }
