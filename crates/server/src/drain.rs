@@ -41,7 +41,12 @@ impl Signals {
 }
 
 /// Runs until a signal ends it, and reloads on the way. False if the threads ended by themselves.
-pub(crate) async fn until_told(signals: &mut Signals, reload: &mut Reload, log: &Log, threads: &[JoinHandle<()>]) -> bool {
+pub(crate) async fn until_told(
+    signals: &mut Signals,
+    reload: &mut Reload,
+    log: &Log,
+    threads: &[JoinHandle<()>],
+) -> bool {
     loop {
         tokio::select! {
             _ = signals.hangup.recv() => reload.reload(log),

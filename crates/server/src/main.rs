@@ -30,6 +30,7 @@ use std::thread;
 use apex_service::Gauge;
 use arc_swap::ArcSwap;
 use clap::{CommandFactory as _, Parser as _};
+use clap_complete::Shell;
 use tokio::runtime::Builder;
 
 use cli::{Cli, Command, Options};
@@ -47,10 +48,7 @@ fn main() -> ExitCode {
         Command::Serve => serve(options),
         Command::Check => check(&options),
         Command::Models { names } => models(&options, &names),
-        Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "apex-ai-proxy", &mut io::stdout());
-            Ok(())
-        }
+        Command::Completions { shell } => completions(shell),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -60,6 +58,15 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn completions(shell: Shell) -> Result<(), Box<dyn Error>> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "apex-ai-proxy", &mut script);
+    // The bash generator spells a name with hyphens in two ways, so that its commands are never found.
+    let script = String::from_utf8(script)?.replace("apex__subcmd__ai__subcmd__proxy", "apex__ai__proxy");
+    io::stdout().write_all(script.as_bytes())?;
+    Ok(())
 }
 
 fn sources(options: &Options) -> Sources {

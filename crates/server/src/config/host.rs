@@ -82,7 +82,10 @@ pub(super) fn network(settings: &Settings, beside: &Path, problems: &mut Vec<Pro
                 Ok(address) => parsed.push(address),
                 Err(_) => {
                     let what = format!("`{}` is not an IP address", text.escape_debug());
-                    problems.push(Problem::new(format!("upstream.hosts.{}", super::problem::dotted(std::slice::from_ref(name))), what));
+                    problems.push(Problem::new(
+                        format!("upstream.hosts.{}", super::problem::dotted(std::slice::from_ref(name))),
+                        what,
+                    ));
                 }
             }
         }
@@ -99,6 +102,7 @@ pub(super) fn network(settings: &Settings, beside: &Path, problems: &mut Vec<Pro
 
 /// `address:port`, or `localhost:port`.
 fn parse_listen(text: &str) -> Option<SocketAddr> {
-    let local = || text.strip_prefix("localhost:")?.parse().ok().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    let local =
+        || text.strip_prefix("localhost:")?.parse().ok().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     text.parse().ok().or_else(local)
 }

@@ -1,9 +1,9 @@
 //! From layers of values to [`Settings`], with every problem found on the way.
 
 use apex_core::settings::Settings;
+use figment::Figment;
 use figment::error::{Actual, Kind};
 use figment::value::{Dict, Num, Value};
-use figment::Figment;
 
 use super::env::truth;
 use super::problem::{Problem, dotted, suggestion};
@@ -46,7 +46,11 @@ impl Merged {
                 }
             }
             Value::Dict(..) => {}
-            Value::Array(..) | Value::Bool(..) | Value::Char(..) | Value::Empty(..) | Value::Num(..)
+            Value::Array(..)
+            | Value::Bool(..)
+            | Value::Char(..)
+            | Value::Empty(..)
+            | Value::Num(..)
             | Value::String(..) => {
                 let origin = self.origin_of(value);
                 out.push(Leaf { path: dotted(path), value: value.clone(), origin });
