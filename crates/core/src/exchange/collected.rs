@@ -75,8 +75,7 @@ impl Refusing {
                 self.status.as_u16(),
                 failure.message
             );
-            failure = Failure::upstream(ErrorKind::Unavailable, StatusCode::BAD_GATEWAY, message);
-            failure.code = Some("upstream_auth_error".to_owned());
+            failure = Failure::gateway(ErrorKind::BadAnswer, StatusCode::BAD_GATEWAY, "upstream_auth_error", message);
             failure.should_retry = Some(false);
         }
         failed(failure, Outcome::UpstreamError)

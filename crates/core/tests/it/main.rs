@@ -1,5 +1,7 @@
 //! The black-box tests of core: golden files, tables and properties.
 
 mod anthropic;
+mod exchange;
+mod harness;
 mod openai_chat;
 mod upstream_error;

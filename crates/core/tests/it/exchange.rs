@@ -1,0 +1,391 @@
+//! The exchange under a virtual clock: honest streams, timeouts, attempts, errors, and exactly one record.
+
+use std::time::Duration;
+
+use apex_core::exchange::{Input, TransportErrorKind};
+
+use crate::harness::{CHAT_HELLO, Run, catalog, chat_body, chat_chunk, post, settings, ticket};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn say(text: &str) -> String {
+    chat_chunk(&format!(r#"{{"content":"{text}"}}"#), "null")
+}
+
+fn stop() -> String {
+    chat_chunk("{}", r#""stop""#)
+}
+
+const DONE: &str = "data: [DONE]\n\n";
+
+#[test]
+fn a_relayed_stream_is_held_until_it_says_something() {
+    let mut run = Run::chat("gpt-5.5#openai", true);
+    run.sse().chunk(&chat_chunk(CHAT_HELLO, "null"));
+    assert_eq!(run.status(), None, "a role alone is no answer");
+    run.chunk(&say("a"));
+    assert_eq!(run.status(), Some(200));
+    run.chunk(&stop()).chunk(DONE).close();
+    assert_eq!(run.text(), [&chat_chunk(CHAT_HELLO, "null"), &say("a"), &stop(), DONE].concat().as_str());
+    assert_eq!(run.ended(), ("completed", Some(200), false));
+    assert_eq!(run.header("x-apex-provider"), "openai");
+    assert_eq!(run.header("x-apex-request-id"), "req_test");
+}
+
+#[test]
+fn an_early_error_becomes_a_status() {
+    // pitfalls 69, 132: HTTP 200 with an error in it, before anything was said
+    for hello in [String::new(), chat_chunk(CHAT_HELLO, "null"), ": comment\n\n".to_owned()] {
+        let mut run = Run::chat("gpt-5.5#openai", true);
+        run.sse().chunk(&hello).chunk("data: {\"error\":{\"message\":\"slow down\",\"type\":\"rate_limit_error\",\"code\":\"rate_limit_exceeded\"}}\n\n");
+        assert_eq!(run.ended(), ("upstream_error", Some(429), false), "{hello}");
+        assert!(run.text().starts_with(r#"{"error":{"message":"slow down""#), "{}", run.text());
+        assert!(!run.header("retry-after").is_empty());
+        assert_eq!(run.header("content-type"), "application/json");
+    }
+}
+
+#[test]
+fn a_late_error_stays_in_band() {
+    let error = "data: {\"error\":{\"message\":\"boom\",\"type\":\"server_error\"}}\n\n";
+    let mut relay = Run::chat("gpt-5.5#openai", true);
+    relay.sse().chunk(&say("a")).chunk(error).close();
+    assert_eq!(relay.text(), say("a") + error, "forwarded as it is, nothing added");
+    assert_eq!(relay.ended(), ("upstream_error", Some(200), false));
+
+    let mut translated = Run::messages("gpt-5.5#openai", true);
+    translated.sse().chunk(&say("a")).chunk(error);
+    assert!(translated.text().contains("event: error\ndata: {\"type\":\"error\""), "{}", translated.text());
+    assert!(!translated.text().contains("message_stop") && !translated.text().contains("content_block_stop"));
+    assert_eq!(translated.ended(), ("upstream_error", Some(200), true));
+}
+
+#[test]
+fn truncation_is_an_error_and_an_abort() {
+    // pitfalls 49, 50
+    for mut run in [Run::chat("gpt-5.5#openai", true), Run::messages("gpt-5.5#openai", true)] {
+        run.sse().chunk(&say("a")).chunk("data: {\"half").close();
+        assert_eq!(run.ended(), ("truncated", Some(200), true));
+        assert!(
+            run.text().contains("broke off") && !run.text().contains("[DONE]") && !run.text().contains("message_stop"),
+            "{}",
+            run.text()
+        );
+        assert!(!run.text().contains("half"), "the unfinished event is left out");
+    }
+    let mut silent = Run::chat("gpt-5.5#openai", true);
+    silent.sse().close();
+    assert_eq!(silent.ended(), ("truncated", Some(502), false));
+}
+
+#[test]
+fn a_stop_without_done_is_a_clean_end() {
+    let mut run = Run::chat("gpt-5.5#openai", true);
+    run.sse().chunk(&say("a")).chunk(&stop()).close();
+    assert_eq!(run.ended(), ("completed", Some(200), false));
+    // A provider that never closes after its stop is not waited for (pitfall 48).
+    let mut run = Run::messages("gpt-5.5#openai", true);
+    run.sse().chunk(&say("a")).chunk(&stop()).wait(SECOND);
+    assert!(!run.text().contains("message_stop"), "usage may follow");
+    run.wait(2 * SECOND);
+    assert!(run.text().ends_with("data: {\"type\":\"message_stop\"}\n\n"), "{}", run.text());
+    assert_eq!(run.ended(), ("completed", Some(200), false));
+}
+
+#[test]
+fn silence() {
+    let mut run = Run::messages("claude-sonnet-4-6#anthropic", true);
+    run.sse().wait(4 * SECOND);
+    assert_eq!(run.status(), None);
+    run.wait(2 * SECOND);
+    assert_eq!((run.status(), run.text()), (Some(200), ""), "after five seconds the head goes out");
+    run.wait(10 * SECOND);
+    let ping = "event: ping\ndata: {\"type\":\"ping\"}\n\n";
+    assert_eq!(run.text(), ping, "after fifteen a sign of life");
+    run.chunk("event: message_start\ndata: {\"type\":\"mess").wait(20 * SECOND);
+    assert_eq!(run.text(), ping.repeat(2), "never inside an event: the half event is still here");
+    run.wait(120 * SECOND);
+    assert_eq!(run.ended(), ("upstream_timeout", Some(200), true));
+    assert!(run.text().contains("timeout_error"), "{}", run.text());
+}
+
+#[test]
+fn a_slow_head_is_a_504() {
+    let mut run = Run::chat("gpt-5.5#openai", false);
+    run.wait(599 * SECOND);
+    assert!(run.end.is_none());
+    run.wait(2 * SECOND);
+    assert_eq!(run.ended(), ("upstream_timeout", Some(504), false));
+    assert!(run.text().contains("upstream_timeout"));
+}
+
+#[test]
+fn nothing_takes_longer_than_the_total() {
+    let mut run = Run::chat("gpt-5.5#openai", true);
+    run.sse();
+    for _ in 0..3600 {
+        run.chunk(&say("a")).wait(SECOND);
+    }
+    assert_eq!(run.ended(), ("upstream_timeout", Some(200), true));
+}
+
+#[test]
+fn a_dead_connection_is_tried_again_once() {
+    let mut run = Run::chat("gpt-5.5#openai", false);
+    run.broken(TransportErrorKind::Reset, true);
+    assert_eq!(run.sent.len(), 2);
+    assert_eq!(run.sent[0].head.headers, run.sent[1].head.headers);
+    run.broken(TransportErrorKind::Reset, true);
+    assert_eq!(run.sent.len(), 2, "once");
+    assert_eq!(run.ended(), ("upstream_unreachable", Some(502), false));
+    assert_eq!(run.header("x-apex-attempts"), "2");
+
+    let mut fresh = Run::chat("gpt-5.5#openai", false);
+    fresh.broken(TransportErrorKind::Reset, false);
+    assert_eq!((fresh.sent.len(), fresh.ended()), (1, ("upstream_unreachable", Some(502), false)));
+    assert!(!fresh.text().contains("10.0.0.1") && !fresh.text().contains("sk-openai"), "{}", fresh.text());
+}
+
+#[test]
+fn transport_errors_have_their_statuses() {
+    use TransportErrorKind as Kind;
+    for (kind, status) in [
+        (Kind::Connect, 502),
+        (Kind::Dns, 502),
+        (Kind::Tls, 502),
+        (Kind::Protocol, 502),
+        (Kind::Timeout, 504),
+        (Kind::Forbidden, 403),
+        (Kind::ClientBody, 400),
+    ] {
+        let mut run = Run::messages("claude-x#anthropic", false);
+        run.broken(kind, false);
+        assert_eq!(run.status(), Some(status), "{kind:?}");
+        assert!(run.text().starts_with(r#"{"type":"error","error":{"type":""#), "{}", run.text());
+    }
+}
+
+#[test]
+fn a_client_that_leaves_ends_in_a_record() {
+    let stages: [fn(&mut Run); 4] = [
+        |_| {},
+        |run| {
+            run.sse();
+        },
+        |run| {
+            run.sse().chunk(&say("a"));
+        },
+        |run| {
+            run.json().chunk("{\"id\"");
+        },
+    ];
+    for (at, stage) in stages.into_iter().enumerate() {
+        for mut run in [
+            Run::chat("gpt-5.5#openai", true),
+            Run::messages("gpt-5.5#openai", true),
+            Run::messages("gpt-5.5#openai", false),
+        ] {
+            stage(&mut run);
+            run.input(Input::ClientGone);
+            assert_eq!(run.record().outcome.as_str(), "client_gone", "stage {at}");
+            assert_eq!(run.record().status, run.status().unwrap_or(499));
+            run.input(Input::UpstreamEnd).input(Input::Deadline).input(Input::ClientGone);
+        }
+    }
+}
+
+#[test]
+fn errors_of_the_same_dialect_pass_untouched() {
+    let body = r#"{ "error" : {"message":"no", "type":"invalid_request_error","param":null,"code":"x"}, "extra":1e2 }"#;
+    let mut run = Run::chat("gpt-5.5#openai", true);
+    run.upstream_head(
+        400,
+        &[("content-type", "application/json"), ("x-request-id", "up-1"), ("x-should-retry", "false")],
+    )
+    .chunk(body)
+    .close();
+    assert_eq!((run.text(), run.ended()), (body, ("upstream_error", Some(400), false)));
+    assert_eq!((run.header("x-request-id"), run.header("x-apex-request-id")), ("up-1", "req_test"));
+}
+
+#[test]
+fn errors_no_sdk_understands_are_rewritten() {
+    for (status, kind, body) in [
+        (502, "text/html", "<html><body>Bad gateway at 10.1.2.3</body></html>"),
+        (400, "application/json", r#"[{"error":{"code":400,"message":"bad","status":"INVALID_ARGUMENT"}}]"#),
+        (403, "application/json", r#"{"code":"x","error":"no access"}"#),
+        (500, "text/plain", ""),
+        (
+            401,
+            "application/json",
+            r#"{"error":{"message":"Incorrect API key provided: sk-openai-stored","type":"invalid_request_error","param":null,"code":"invalid_api_key"}}"#,
+        ),
+    ] {
+        let mut run = Run::chat("gpt-5.5#openai", true);
+        run.upstream_head(status, &[("content-type", kind)]).chunk(body).close();
+        assert_eq!(run.status(), Some(status), "{body}");
+        let parsed: serde_json::Value = serde_json::from_str(run.text()).unwrap();
+        assert!(parsed["error"]["message"].is_string() && parsed["error"]["type"].is_string(), "{}", run.text());
+        assert!(
+            !run.text().contains("sk-openai-stored")
+                && !run.text().contains("<html>")
+                && !run.text().contains("10.1.2.3"),
+            "{}",
+            run.text()
+        );
+        assert_eq!(run.header("content-type"), "application/json");
+    }
+}
+
+#[test]
+fn the_gateways_own_key_is_not_the_clients_fault() {
+    let mut run = Run::messages("gpt-5.5#openai", false);
+    run.upstream_head(401, &[])
+        .chunk(
+            r#"{"error":{"message":"bad key","type":"invalid_request_error","param":null,"code":"invalid_api_key"}}"#,
+        )
+        .close();
+    assert_eq!(run.status(), Some(502));
+    assert_eq!(run.header("x-should-retry"), "false");
+    // With the client's own key it is the client's.
+    let head = post("/v1/messages", &[("cf-aig-authorization", "Bearer tok"), ("x-api-key", "mine")]);
+    let mut own = Run::begin(
+        &catalog(&settings()),
+        head,
+        r#"{"model":"gpt-5.5#openai","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#,
+    );
+    assert_eq!(own.sent[0].head.headers["authorization"], "Bearer mine");
+    own.upstream_head(401, &[])
+        .chunk(r#"{"error":{"message":"bad key","type":"x","param":null,"code":"invalid_api_key"}}"#)
+        .close();
+    assert_eq!(own.status(), Some(401));
+}
+
+#[test]
+fn redirects_are_not_followed() {
+    let mut run = Run::chat("gpt-5.5#openai", false);
+    run.upstream_head(302, &[("location", "http://169.254.169.254/")]);
+    assert_eq!(run.ended(), ("bad_answer", Some(502), false));
+    assert!(run.text().contains("upstream_redirect") && run.header("location").is_empty());
+}
+
+#[test]
+fn translated_json_is_a_whole_reply_with_its_length() {
+    let mut run = Run::messages("gpt-5.5#openai", false);
+    run.json().chunk(r#"{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"hel"#);
+    run.chunk(r#"lo"},"finish_reason":"stop"}],"usage":{"prompt_tokens":10,"completion_tokens":2,"total_tokens":12,"prompt_tokens_details":{"cached_tokens":4}}}"#).close();
+    assert_eq!(run.ended(), ("completed", Some(200), false));
+    assert_eq!(run.header("content-length"), run.text().len().to_string());
+    let reply: serde_json::Value = serde_json::from_str(run.text()).unwrap();
+    assert_eq!(
+        (&reply["model"], &reply["content"][0]["text"], &reply["usage"]["input_tokens"]),
+        (&"gpt-5.5#openai".into(), &"hello".into(), &6.into())
+    );
+    let usage = run.record().usage;
+    assert_eq!((usage.input_uncached, usage.cache_read, usage.output), (Some(6), Some(4), Some(2)));
+}
+
+#[test]
+fn replies_that_cannot_be_understood_are_502() {
+    for body in ["", "<html>", "{\"object\":\"chat.completion\"", "{}", "[]", "null", r#"{"choices":[]}"#] {
+        let mut run = Run::messages("gpt-5.5#openai", false);
+        run.json().chunk(body).close();
+        assert!(matches!(run.ended().0, "upstream_error" | "bad_answer" | "truncated"), "{body}: {:?}", run.ended());
+        assert_eq!(run.status(), Some(502), "{body}: {}", run.text());
+    }
+}
+
+#[test]
+fn json_where_a_stream_was_asked_for() {
+    let json = r#"{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"hello"},"finish_reason":"stop"}]}"#;
+    let mut relay = Run::chat("gpt-5.5#openai", true);
+    relay.json().chunk(json).close();
+    assert_eq!((relay.text(), relay.ended()), (json, ("completed", Some(200), false)));
+    let mut translated = Run::messages("gpt-5.5#openai", true);
+    translated.json().chunk(json).close();
+    assert!(
+        translated.text().starts_with("event: message_start\n") && translated.text().ends_with("\"message_stop\"}\n\n"),
+        "{}",
+        translated.text()
+    );
+    // And a stream behind a JSON content type.
+    let mut lying = Run::messages("gpt-5.5#openai", true);
+    lying.json().chunk("\n").chunk(&say("a")).chunk(&stop()).chunk(DONE).close();
+    assert_eq!(lying.ended(), ("completed", Some(200), false));
+    assert_eq!(lying.header("content-type"), "text/event-stream; charset=utf-8");
+}
+
+#[test]
+fn strict_refuses_what_would_be_adjusted() {
+    let body = r#"{"model":"claude-sonnet-5#anthropic","seed":7,"messages":[{"role":"user","content":"hi"}]}"#;
+    let lenient = Run::begin(&catalog(&settings()), post("/v1/chat/completions", &[]), body);
+    assert_eq!(lenient.sent.len(), 1);
+    let strict = Run::begin(&catalog(&settings()), post("/v1/chat/completions", &[("x-apex-strict", "true")]), body);
+    assert_eq!((strict.sent.len(), strict.ended()), (0, ("refused", Some(400), false)));
+    assert!(strict.text().contains("seed=drop") && strict.text().contains(r#""param":"seed""#), "{}", strict.text());
+    assert_eq!(strict.header("x-should-retry"), "false");
+}
+
+#[test]
+fn bad_bodies_are_refused_with_a_sentence() {
+    for (body, code) in [
+        ("", "invalid_json"),
+        ("not json", "invalid_json"),
+        ("[1]", "invalid_json"),
+        (r#"{"model":"a#openai","model":"b#openai"}"#, "invalid_json"),
+        (r#"{"model":"a#openai","stream":true,"stream":false}"#, "invalid_json"),
+        (r#"{"messages":[]}"#, "invalid_model"),
+        (r#"{"model":7}"#, "invalid_model"),
+        (r#"{"model":"gpt"}"#, "invalid_model"),
+        (r#"{"model":"gpt#nope"}"#, "invalid_model"),
+    ] {
+        for (path, envelope) in [
+            ("/v1/chat/completions", r#"{"error":{"message":""#),
+            ("/v1/messages", r#"{"type":"error","error":{"type":""#),
+            ("/v1/responses", r#"{"error":{"message":""#),
+        ] {
+            let run = Run::begin(&catalog(&settings()), post(path, &[]), body);
+            assert!(run.sent.is_empty());
+            assert_eq!(run.record().error.as_deref(), Some(code), "{body}");
+            assert!(run.text().starts_with(envelope), "{}", run.text());
+            assert!(matches!(run.status(), Some(400 | 404)));
+            assert_eq!(run.header("x-should-retry"), "false");
+        }
+    }
+}
+
+#[test]
+fn endpoints_nobody_serves_are_named() {
+    let body = chat_body("claude-x#anthropic", false);
+    for (path, status) in [("/v1/responses", 400), ("/v1/embeddings", 400)] {
+        let run = Run::begin(&catalog(&settings()), post(path, &[]), &body);
+        assert_eq!(
+            (run.status(), run.record().error.as_deref()),
+            (Some(status), Some("endpoint_not_served")),
+            "{path}"
+        );
+    }
+    let run =
+        Run::begin(&catalog(&settings()), post("/v1/messages/count_tokens", &[]), &chat_body("gpt-5.5#openai", false));
+    assert_eq!(run.status(), Some(404));
+}
+
+#[test]
+fn heads_are_judged_before_bodies() {
+    let catalog = catalog(&settings());
+    let refused = |head| ticket(head, &catalog).map(|_| ()).unwrap_err().0;
+    let mut no_token = post("/v1/chat/completions", &[]);
+    no_token.headers.remove("authorization");
+    assert_eq!(refused(no_token), 401);
+    let mut text = post("/v1/chat/completions", &[]);
+    text.headers.insert("content-type", "text/plain".parse().unwrap());
+    assert_eq!(refused(text), 415);
+    assert_eq!(refused(post("/v1/chat/completions", &[("content-encoding", "gzip")])), 415);
+    assert_eq!(refused(post("/v1/chat/completions", &[("content-length", "99999999999")])), 413);
+    assert_eq!(refused(post("/v1/chat/completions", &[("x-apex-hops", "8")])), 508);
+    assert_eq!(refused(post("/v1/chat/completions", &[("x-apex-ai-proxy-mapping", "nonsense")])), 400);
+    assert_eq!(refused(post(&format!("/v1/{}", "a".repeat(9000)), &[])), 414);
+    assert_eq!(refused(post("/v1/nothing", &[])), 404);
+    // A gateway token must not leave for a host named by a header (security rule S5).
+    assert_eq!(refused(post("/v1/chat/completions", &[("x-apex-ai-proxy-provider", "evil.example")])), 400);
+}

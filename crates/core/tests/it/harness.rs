@@ -1,0 +1,203 @@
+//! Drives an exchange by hand, under a virtual clock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use apex_core::admit::{Admission, Target, Ticket, admit};
+use apex_core::catalog::{Catalog, Host};
+use apex_core::exchange::{Exchange, Input, Outgoing, Step, TransportError, TransportErrorKind};
+use apex_core::record::Record;
+use apex_core::settings::{Provider, Settings};
+use apex_core::time::{Seed, Timestamp};
+use bytes::Bytes;
+use http::{Request, Response, request, response};
+
+/// When every exchange of these tests begins.
+pub(crate) const START: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
+
+/// A gateway with a token and direct providers of every kind.
+pub(crate) fn settings() -> Settings {
+    let mut settings = Settings { gateway_token: Some("tok".into()), ..Settings::default() };
+    for (id, key) in [("openai", "sk-openai-stored"), ("anthropic", "sk-ant-stored"), ("mistral", "mistral-stored")] {
+        settings.providers.insert(id.into(), Provider { api_key: Some(key.into()), ..Provider::default() });
+    }
+    settings
+}
+
+pub(crate) fn catalog(settings: &Settings) -> Arc<Catalog> {
+    Arc::new(Catalog::build(settings, Host { loopback: true, native: true }).unwrap())
+}
+
+pub(crate) fn post(path: &str, headers: &[(&str, &str)]) -> request::Parts {
+    let mut builder = Request::post(path)
+        .header("host", "127.0.0.1:8787")
+        .header("authorization", "Bearer tok")
+        .header("content-type", "application/json");
+    for (name, value) in headers {
+        builder = builder.header(*name, *value);
+    }
+    builder.body(()).unwrap().into_parts().0
+}
+
+/// A ticket, or the refusal's status and body.
+pub(crate) fn ticket(head: request::Parts, catalog: &Catalog) -> Result<Box<Ticket>, (u16, String)> {
+    match admit(head, catalog, false, "req_test") {
+        Admission::Admitted(ticket) => Ok(ticket),
+        Admission::Answered(whole) | Admission::Refused { whole, .. } => {
+            Err((whole.parts.status.as_u16(), String::from_utf8(whole.body.to_vec()).unwrap()))
+        }
+    }
+}
+
+/// One exchange and what it has said so far.
+pub(crate) struct Run {
+    pub(crate) exchange: Exchange,
+    pub(crate) now: Timestamp,
+    pub(crate) sent: Vec<Outgoing>,
+    pub(crate) head: Option<response::Parts>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) end: Option<(Box<Record>, bool)>,
+    until: Timestamp,
+}
+
+impl Run {
+    /// Begins a request that is admitted.
+    pub(crate) fn begin(catalog: &Arc<Catalog>, head: request::Parts, body: &str) -> Self {
+        let ticket = ticket(head, catalog).unwrap();
+        let mut exchange = Exchange::new(&ticket, Arc::clone(catalog), Seed(7), START);
+        if matches!(ticket.target, Target::Passthrough(_)) && ticket.mapping.is_none() {
+            exchange.begin_streaming(&ticket, Bytes::copy_from_slice(body.as_bytes()), START);
+        } else {
+            exchange.begin(&ticket, &Bytes::copy_from_slice(body.as_bytes()), START);
+        }
+        let mut run =
+            Self { exchange, now: START, sent: Vec::new(), head: None, body: Vec::new(), end: None, until: START };
+        run.drain();
+        run
+    }
+
+    /// A Chat request to an upstream of the provider's kind.
+    pub(crate) fn chat(model: &str, stream: bool) -> Self {
+        Self::begin(&catalog(&settings()), post("/v1/chat/completions", &[]), &chat_body(model, stream))
+    }
+
+    /// A Messages request.
+    pub(crate) fn messages(model: &str, stream: bool) -> Self {
+        let body = format!(
+            r#"{{"model":"{model}","max_tokens":100,"stream":{stream},"messages":[{{"role":"user","content":"hi"}}]}}"#
+        );
+        Self::begin(&catalog(&settings()), post("/v1/messages", &[("anthropic-version", "2023-06-01")]), &body)
+    }
+
+    fn drain(&mut self) {
+        loop {
+            assert!(self.end.is_none() || self.exchange.is_done());
+            if self.end.is_some() {
+                return;
+            }
+            match self.exchange.poll() {
+                Step::Send(outgoing) => self.sent.push(*outgoing),
+                Step::Read { until } => {
+                    self.until = until;
+                    return;
+                }
+                Step::Reply(parts) => {
+                    assert!(self.head.replace(parts).is_none(), "two heads");
+                }
+                Step::Emit(bytes) => {
+                    assert!(self.head.is_some(), "bytes before the head");
+                    self.body.extend_from_slice(&bytes);
+                }
+                Step::Finish { record, abort } => self.end = Some((record, abort)),
+            }
+        }
+    }
+
+    pub(crate) fn input(&mut self, input: Input<'_>) -> &mut Self {
+        self.exchange.handle(input, self.now);
+        self.drain();
+        self
+    }
+
+    pub(crate) fn upstream_head(&mut self, status: u16, headers: &[(&str, &str)]) -> &mut Self {
+        let mut builder = Response::builder().status(status);
+        for (name, value) in headers {
+            builder = builder.header(*name, *value);
+        }
+        let parts = builder.body(()).unwrap().into_parts().0;
+        self.input(Input::UpstreamHead(&parts))
+    }
+
+    pub(crate) fn sse(&mut self) -> &mut Self {
+        self.upstream_head(200, &[("content-type", "text/event-stream")])
+    }
+
+    pub(crate) fn json(&mut self) -> &mut Self {
+        self.upstream_head(200, &[("content-type", "application/json")])
+    }
+
+    pub(crate) fn chunk(&mut self, text: &str) -> &mut Self {
+        self.input(Input::UpstreamChunk(Bytes::copy_from_slice(text.as_bytes())))
+    }
+
+    pub(crate) fn close(&mut self) -> &mut Self {
+        self.input(Input::UpstreamEnd)
+    }
+
+    pub(crate) fn broken(&mut self, kind: TransportErrorKind, stale: bool) -> &mut Self {
+        self.input(Input::UpstreamFailed(TransportError {
+            kind,
+            stale,
+            detail: "10.0.0.1 refused sk-openai-stored".into(),
+        }))
+    }
+
+    /// Lets time pass; the deadline fires whenever it is reached.
+    pub(crate) fn wait(&mut self, time: Duration) -> &mut Self {
+        let target = self.now + time;
+        while self.end.is_none() && self.until <= target {
+            self.now = self.now.max(self.until);
+            self.input(Input::Deadline);
+        }
+        self.now = target;
+        self
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub(crate) fn status(&self) -> Option<u16> {
+        self.head.as_ref().map(|h| h.status.as_u16())
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.head.as_ref().and_then(|h| h.headers.get(name)).map_or("", |v| v.to_str().unwrap())
+    }
+
+    pub(crate) fn record(&self) -> &Record {
+        &self.end.as_ref().expect("not finished").0
+    }
+
+    pub(crate) fn aborted(&self) -> bool {
+        self.end.as_ref().expect("not finished").1
+    }
+
+    /// Outcome, status, and whether the connection is broken off.
+    pub(crate) fn ended(&self) -> (&'static str, Option<u16>, bool) {
+        (self.record().outcome.as_str(), self.status(), self.aborted())
+    }
+}
+
+pub(crate) fn chat_body(model: &str, stream: bool) -> String {
+    format!(r#"{{"model":"{model}","stream":{stream},"messages":[{{"role":"user","content":"hi"}}]}}"#)
+}
+
+/// Chat chunks as an upstream sends them.
+pub(crate) fn chat_chunk(delta: &str, finish: &str) -> String {
+    format!(
+        r#"data: {{"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{{"index":0,"delta":{delta},"finish_reason":{finish}}}]}}"#
+    ) + "\n\n"
+}
+
+pub(crate) const CHAT_HELLO: &str = r#"{"role":"assistant","content":""}"#;
