@@ -199,6 +199,15 @@ impl Raw {
         text
     }
 
+    /// One request, head and body.
+    pub(crate) fn request(&mut self) -> String {
+        let head = self.until("\r\n\r\n");
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap_or("0");
+        let mut body = vec![0; length.parse().unwrap()];
+        self.0.read_exact(&mut body).unwrap();
+        head + &String::from_utf8(body).unwrap()
+    }
+
     /// Everything until the other side closes.
     pub(crate) fn rest(&mut self) -> String {
         let mut all = Vec::new();
