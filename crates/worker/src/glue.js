@@ -5,6 +5,8 @@
 const BODILESS = [101, 204, 205, 304];
 // What the runtime undoes by itself when a body is read.
 const DECODED = ["gzip", "br"];
+// Milliseconds the last words of a broken reply have to leave.
+const LAST_WORDS = 50;
 
 // `name:value`, a header a line: one crossing instead of one for each header.
 function lines(headers) {
@@ -162,9 +164,15 @@ export class Call {
   end(abort) {
     const { writer, last } = this;
     Promise.resolve(last)
-      .then(() => (abort ? writer.abort(new Error("the reply was cut short")) : writer.close()))
+      .then(() => (abort ? this.breakOff() : writer.close()))
       .catch(() => {});
     this.over();
+  }
+
+  // A write counts as done when the runtime has taken it; broken off at once, the last words would stay in its hands.
+  async breakOff() {
+    await new Promise((done) => setTimeout(done, LAST_WORDS));
+    await this.writer.abort(new Error("the reply was cut short"));
   }
 
   over() {
