@@ -417,3 +417,20 @@ fn passthrough_adds_nothing_and_waits_for_nothing() {
     let apex_core::exchange::Body::Bytes(sent) = &run.sent[0].body else { panic!("streamed") };
     assert_eq!(sent, body.replace("claude-opus-4.7", "mimo-v2.5-pro").as_bytes());
 }
+
+#[test]
+fn a_packed_error_goes_on_unpacked() {
+    use std::io::Write;
+    let body = r#"{"error":{"message":"no","type":"invalid_request_error","param":null,"code":null}}"#;
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packer.write_all(body.as_bytes()).unwrap();
+    let packed = packer.finish().unwrap();
+    let length = packed.len().to_string();
+    let mut run = Run::chat("gpt-5.5#openai", false);
+    run.upstream_head(
+        400,
+        &[("content-type", "application/json"), ("content-encoding", "gzip"), ("content-length", &length)],
+    );
+    run.input(Input::UpstreamChunk(packed.into())).close();
+    assert_eq!((run.text(), run.header("content-encoding"), run.header("content-length")), (body, "", ""));
+}
