@@ -3,7 +3,6 @@
 //! The rows are in `quirk_rows.rs`; this file says what each field means.
 
 /// The quirks of one provider in the OpenAI Chat dialect. [`Quirks::OPENAI`] is the default.
-#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own about a provider")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "each is an independent fact about a provider, not a state")]
 pub struct Quirks {
