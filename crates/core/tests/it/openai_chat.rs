@@ -1,4 +1,13 @@
 //! The OpenAI Chat dialect: requests and replies in both directions, the errors, and what each provider's quirks do.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that fails should fail loudly, in its helpers too"
+)]
 
 mod corpus;
 mod errors;

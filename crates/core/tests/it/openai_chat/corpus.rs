@@ -79,8 +79,7 @@ fn requests() {
 fn without_null(value: &Value) -> Value {
     match value {
         Value::Object(map) => {
-            let kept =
-                map.iter().filter(|(k, v)| !v.is_null() && !(*k == "annotations" && **v == Value::Array(vec![])));
+            let kept = map.iter().filter(|(k, v)| !(v.is_null() || *k == "annotations" && **v == Value::Array(vec![])));
             let one = |k: &String, v: &Value| match v {
                 // Mistral takes a bare string; an object says the same.
                 Value::String(_) if k == "image_url" => serde_json::json!({ "url": v }),
