@@ -9,4 +9,5 @@ mod gateway;
 mod heads;
 mod relay;
 mod reload;
+#[cfg(test)]
 mod tls;
