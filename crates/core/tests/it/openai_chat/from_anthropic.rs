@@ -338,8 +338,13 @@ fn tools() {
     };
     let closed = r#"{"type":"object","properties":{"a":{"type":"array","items":{"type":"string"}}},"required":["a"],"additionalProperties":false}"#;
     let open = r#"{"type":"object","properties":{"a":{"type":"object","properties":{}}},"required":["a"],"additionalProperties":false}"#;
+    let deep = r#"{"type":"array","items":{"type":"object","properties":{"a":{}}}}"#;
+    let optional = r#"{"type":"object","properties":{"a":{},"b":{}},"required":["a"],"additionalProperties":false}"#;
+    let nullable = r#"{"anyOf":[{"type":["object","null"],"properties":{}}]}"#;
     assert_eq!(strict(closed, openai), (true.into(), String::new()));
-    assert_eq!(strict(open, openai), (false.into(), "tools.strict=approx".into()));
+    for schema in [open, deep, optional, nullable] {
+        assert_eq!(strict(schema, openai), (false.into(), "tools.strict=approx".into()), "{schema}");
+    }
     assert_eq!(strict(closed, &Quirks::GOOGLE_COMPAT), (Value::Null, "tools.strict=drop".into()));
     // Documented client tools become functions, under the names the client listens to.
     let (out, lost) = case(r#"{"type":"bash_20250124","name":"bash"}"#, "", openai).unwrap();
@@ -444,8 +449,10 @@ fn limits_and_sampling() {
     // Pitfall 114: the limit under the name the provider reads.
     assert_eq!(case(r#""max_tokens":99"#, openai).unwrap().0["max_completion_tokens"], 99);
     assert_eq!(case(r#""max_tokens":99"#, &Quirks::WORKERS_AI).unwrap().0["max_tokens"], 99);
-    let (out, lost) = case(r#""max_tokens":1"#, openai).unwrap();
-    assert_eq!((out["max_completion_tokens"].clone(), lost.as_str()), (16.into(), "max_tokens=approx"));
+    for few in [r#""max_tokens":1"#, r#""max_tokens":15"#] {
+        let (out, lost) = case(few, openai).unwrap();
+        assert_eq!((out["max_completion_tokens"].clone(), lost.as_str()), (16.into(), "max_tokens=approx"));
+    }
     assert_eq!(case(r#""max_tokens":1"#, &Quirks::COMPATIBLE).unwrap().0["max_tokens"], 1);
     assert_eq!(case(r#""max_tokens":0"#, openai).unwrap_err().param, "max_tokens");
     // Spelled as the caller spelled it; clamped only where it is too much.
