@@ -90,8 +90,8 @@ impl Host {
         let mut gateway = hermetic(project, "apex-ai-proxy");
         gateway
             .args(["--config", "e2e/gateway.toml", "--listen", "127.0.0.1:0"])
-            .env("APEX_UPSTREAM", &upstream.url)
-            .env("APEX_TOKEN", &token);
+            .env("E2E_UPSTREAM", &upstream.url)
+            .env("E2E_TOKEN", &token);
         let gateway = Server::start(gateway, logs.join(format!("{suite}-gateway.log")))?;
         println!("gateway {}, upstream {}", gateway.url, upstream.url);
         Ok(Self { gateway, upstream, token })

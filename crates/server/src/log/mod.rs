@@ -94,11 +94,6 @@ impl Records {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
-
-    #[cfg(test)]
-    pub(crate) fn nowhere() -> Self {
-        Self { sender: sync_channel(1).0, dropped: Arc::default() }
-    }
 }
 
 #[derive(Debug)]
