@@ -40,6 +40,8 @@ pub struct Quirks {
     pub content: ContentForm,
     /// In which form an assistant message carries earlier reasoning back.
     pub reasoning_field: ReasoningField,
+    /// The first call of each step must carry a thought signature (Gemini 3 and later); a lost one has a documented word.
+    pub call_signature: bool,
     /// Assistant turns with tool calls must have the reasoning member, if only as `""`.
     pub reasoning_backfill: bool,
     /// Does it take `reasoning_effort`?
