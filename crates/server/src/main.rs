@@ -17,6 +17,7 @@ mod log;
 mod platform;
 mod reload;
 mod server;
+mod signals;
 mod socket;
 mod tls;
 mod watch;
@@ -35,17 +36,17 @@ use tokio::runtime::Builder;
 
 use cli::{Cli, Command, Options};
 use config::{Environment, Sources};
-use drain::Signals;
 use listener::Listeners;
 use log::{Log, Verbosity};
 use platform::{Clock, Shared, Snapshot};
 use reload::Reload;
 use server::Phase;
+use signals::Signals;
 
 fn main() -> ExitCode {
     let Cli { command, options } = Cli::parse();
     let done = match command.unwrap_or(Command::Serve) {
-        Command::Serve => serve(options),
+        Command::Serve => serve(&options),
         Command::Check => check(&options),
         Command::Models { names } => models(&options, &names),
         Command::Completions { shell } => completions(shell),
@@ -91,8 +92,8 @@ fn models(options: &Options, _names: &[String]) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn serve(options: Options) -> Result<(), Box<dyn Error>> {
-    let sources = sources(&options);
+fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
+    let sources = sources(options);
     let loaded = config::load(&sources, &Environment::of_process(), None)?;
     let cores = || thread::available_parallelism().map_or(1, usize::from);
     let threads = options.threads.map_or_else(cores, usize::from);

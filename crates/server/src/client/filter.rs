@@ -46,7 +46,7 @@ const NETS_V4: &[([u8; 4], u32)] = &[
     ([240, 0, 0, 0], 4),      // reserved, broadcast
 ];
 
-/// Inside 2000::/3. Loopback, unspecified, v4-mapped, v4-compatible, NAT64, unique-local, link-local, site-local and
+/// Inside `2000::/3`. Loopback, unspecified, v4-mapped, v4-compatible, NAT64, unique-local, link-local, site-local and
 /// multicast lie outside of it.
 const NETS_V6: &[([u16; 8], u32)] = &[
     ([0x2001, 0, 0, 0, 0, 0, 0, 0], 23), // protocol assignments, Teredo, benchmarking, ORCHID

@@ -154,6 +154,7 @@ fn coerce(value: &Value, kind: &Kind) -> Option<Value> {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "figment's own words do for what serde never says here")]
 fn explain(path: &[String], kind: &Kind) -> Problem {
     let name = dotted(path);
     match kind {
@@ -173,6 +174,7 @@ fn explain(path: &[String], kind: &Kind) -> Problem {
 }
 
 /// What was found. Text is only repeated where a number was wanted: where a table was, it may be a key.
+#[expect(clippy::wildcard_enum_match_arm, reason = "figment's own words do for what TOML cannot say")]
 fn describe(path: &str, found: &Actual, expected: &str) -> String {
     match found {
         Actual::Str(_) | Actual::Bytes(_) | Actual::Char(_) if is_secret(path) => "text".to_owned(),

@@ -69,6 +69,45 @@ fn a_client_that_takes_nothing_is_left() {
     gateway.wait_for_log("client_gone");
 }
 
+#[tokio::test(flavor = "current_thread")]
+async fn a_stream_of_http2_that_nobody_reads_is_left() {
+    let address = upstream(|mut raw, _| {
+        raw.request();
+        raw.say(STREAM);
+        let piece = crate::gateway::event(&"x".repeat(60_000));
+        for _ in 0..200 {
+            raw.say(&piece);
+        }
+        let _ = raw.rest();
+    });
+    let gateway = Gateway::start(&format!("{}\n[timeouts]\nclient_write = 0.5", local(address)));
+    let tcp = TcpStream::connect(gateway.address).await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(tcp)).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let body = r#"{"model":"m#local","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
+    let request = Request::post(format!("http://{}/v1/chat/completions", gateway.address));
+    let request = request.header("content-type", "application/json").body(body.to_owned()).unwrap();
+    let unread = sender.send_request(request).await.unwrap();
+    assert_eq!(unread.status().as_u16(), 200);
+    // Its window is full, and its pings are answered: only the stream stands still.
+    let _ = connection.await;
+    gateway.wait_for_log("client_gone");
+    drop(unread);
+}
+
+#[test]
+fn too_many_clients_wait_their_turn() {
+    let gateway = Gateway::start_with_files(32);
+    let crowd: Vec<_> = (0..40).map(|_| gateway.connect()).collect();
+    gateway.wait_for_log("cannot accept connections");
+    thread::sleep(Duration::from_millis(500));
+    let said = gateway.log().matches("cannot accept connections").count();
+    assert!(said < 10, "it must not spin: said so {said} times");
+    drop(crowd);
+    assert_eq!(gateway.chat("echo#mock").0, 200);
+}
+
 #[test]
 fn an_early_answer_does_not_wait_for_the_body() {
     let gateway = Gateway::start("");

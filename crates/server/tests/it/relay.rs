@@ -1,28 +1,18 @@
 //! The way to an upstream and back: connections used again, bursts in few writes, cancellation at once.
 
-use std::io::Read as _;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::gateway::{Gateway, Raw, STREAM, answer, chat, event, local, status, stop, upstream};
-
-/// Reads a whole request.
-fn request(raw: &mut Raw) -> String {
-    let head = raw.until("\r\n\r\n");
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap_or("0");
-    let mut body = vec![0; length.parse().unwrap()];
-    raw.0.read_exact(&mut body).unwrap();
-    head + &String::from_utf8(body).unwrap()
-}
+use crate::gateway::{Gateway, STREAM, answer, chat, event, local, status, stop, upstream};
 
 #[test]
 fn upstream_connections_are_used_again() {
     let (tell, told) = channel();
     let address = upstream(move |mut raw, number| {
         loop {
-            let text = request(&mut raw);
+            let text = raw.request();
             tell.send((number, text)).unwrap();
             raw.say(&answer());
         }
@@ -42,9 +32,9 @@ fn upstream_connections_are_used_again() {
 #[test]
 fn a_stale_connection_is_not_the_clients_problem() {
     let address = upstream(|mut raw, number| {
-        request(&mut raw);
+        raw.request();
         raw.say(&answer());
-        request(&mut raw);
+        raw.request();
         if number > 0 {
             raw.say(&answer());
         }
@@ -61,7 +51,7 @@ fn a_stale_connection_is_not_the_clients_problem() {
 #[test]
 fn a_burst_leaves_in_few_pieces() {
     let address = upstream(|mut raw, _| {
-        request(&mut raw);
+        raw.request();
         let events: String = (0..200).map(|n| event(&format!("word {n} "))).collect();
         raw.say(&format!("{STREAM}{events}{}", stop()));
         thread::sleep(Duration::from_secs(5));
@@ -83,7 +73,7 @@ fn a_client_that_leaves_cancels_its_upstream() {
         let (gone, is_gone) = channel();
         let gone = Arc::new(Mutex::new(gone));
         let address = upstream(move |mut raw, _| {
-            request(&mut raw);
+            raw.request();
             raw.say(partial);
             if !partial.is_empty() {
                 raw.say(&event("hello"));
@@ -111,7 +101,7 @@ fn a_client_that_leaves_cancels_its_upstream() {
 #[test]
 fn a_cut_stream_is_told_and_broken_off() {
     let address = upstream(|mut raw, _| {
-        request(&mut raw);
+        raw.request();
         raw.say(&format!("{STREAM}{}", event("hello")));
     });
     let gateway = Gateway::start(&local(address));
