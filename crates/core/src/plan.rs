@@ -51,14 +51,10 @@ pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catal
     let stream = stream_of(&document)?;
     let client_dialect = operation.dialect();
     let name = name::resolve(&client_model, ticket.mapping.as_ref(), catalog, client_dialect)?;
+    let Way { dialect: upstream_dialect, model: upstream_model, url } =
+        way(&name, operation, ticket.head.uri.query(), catalog)?;
     let provider = catalog.providers.get(&name.provider).ok_or(Refusal::UrlNotBuildable)?;
-    let compat = compat_prefix(provider, operation, catalog);
-    let upstream_dialect = choose_dialect(provider, operation, compat.is_some())?;
     let key = key_for(ticket, provider, catalog)?;
-    let upstream_model = match compat {
-        Some(prefix) => format!("{prefix}/{}", name.model),
-        None => name.model.clone(),
-    };
 
     let mut losses = Losses::default();
     let mut extra = Vec::new();
@@ -88,7 +84,6 @@ pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catal
     };
     refuse_adjustments(ticket, &losses)?;
 
-    let url = url(provider, operation, upstream_dialect, &name, compat.is_some(), ticket.head.uri.query(), catalog)?;
     let translated_to = translation.is_some().then_some(upstream_dialect);
     let head = head(ticket, provider, url, key, &extra, translated_to, catalog)?;
     let origin = origin(provider, catalog);
@@ -106,6 +101,26 @@ pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catal
         quirks: provider.quirks,
         own_key: ticket.caller.own_key.clone(),
     })
+}
+
+/// Where and as what a model is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// The upstream's dialect.
+    pub dialect: Dialect,
+    /// The model's name there.
+    pub model: String,
+    pub url: Uri,
+}
+
+/// The way of `operation` to a resolved name. `query` is the client's and goes along.
+pub fn way(name: &ModelRef, operation: Operation, query: Option<&str>, catalog: &Catalog) -> Result<Way, Refusal> {
+    let provider = catalog.providers.get(&name.provider).ok_or(Refusal::UrlNotBuildable)?;
+    let compat = compat_prefix(provider, operation, catalog);
+    let dialect = choose_dialect(provider, operation, compat.is_some())?;
+    let url = url(provider, operation, dialect, name, compat.is_some(), query, catalog)?;
+    let model = compat.map_or_else(|| name.model.clone(), |prefix| format!("{prefix}/{}", name.model));
+    Ok(Way { dialect, model, url })
 }
 
 fn model_of(document: &Document<'_>) -> Result<String, Refusal> {

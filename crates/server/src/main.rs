@@ -80,9 +80,18 @@ fn check(options: &Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn models(options: &Options, _names: &[String]) -> Result<(), Box<dyn Error>> {
+/// Without names: what is reachable. With names: how each resolves.
+fn models(options: &Options, names: &[String]) -> Result<(), Box<dyn Error>> {
     let loaded = config::load(&sources(options), &Environment::of_process(), None)?;
     let mut out = io::stdout().lock();
+    for name in names {
+        for line in apex_core::models::explain(name, &loaded.catalog)? {
+            writeln!(out, "{line}")?;
+        }
+    }
+    if !names.is_empty() {
+        return Ok(());
+    }
     for provider in banner::live(&loaded.catalog) {
         writeln!(out, "{} ({})", provider.id, provider.via.as_str())?;
     }
