@@ -88,8 +88,10 @@ pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catal
     };
     refuse_adjustments(ticket, &losses)?;
 
-    let url = url(provider, operation, upstream_dialect, &name, compat.is_some(), ticket.head.uri.query(), catalog)?;
     let translated_to = translation.is_some().then_some(upstream_dialect);
+    // A query is said in the client's dialect too: Google refuses a `beta=true` it does not know.
+    let query = if translated_to.is_some() { None } else { ticket.head.uri.query() };
+    let url = url(provider, operation, upstream_dialect, &name, compat.is_some(), query, catalog)?;
     let head = head(ticket, provider, url, key, &extra, translated_to, catalog)?;
     let origin = origin(provider, catalog);
     let reach = if provider.via == Via::Mock { Reach::Mock } else { Reach::Configured };
