@@ -179,10 +179,10 @@ fn key_for<'k>(ticket: &'k Ticket, provider: &'k Provider, catalog: &Catalog) ->
     if key.is_none() && provider.via == Via::Direct && !provider.own_base {
         let hint = match provider.key_variable {
             Some(variable) => format!(
-                "set {variable} or providers.{}.api_key, or bring your own key beside cf-aig-authorization",
+                "has no key; set {variable} or providers.{}.api_key, or bring your own key beside cf-aig-authorization",
                 provider.id
             ),
-            None => format!("set providers.{}.api_key", provider.id),
+            None => format!("has no key; set providers.{}.api_key", provider.id),
         };
         return Err(Refusal::ProviderNotConfigured { provider: provider.id.clone(), hint });
     }
@@ -222,9 +222,9 @@ fn url(
         Via::Direct => {
             let base = provider.base.as_ref().ok_or_else(|| {
                 missing(if provider.azure.is_some() {
-                    "set AZURE_RESOURCE or providers.azure-openai.resource"
+                    "has no resource; set AZURE_RESOURCE or providers.azure-openai.resource"
                 } else {
-                    "set ACCOUNT_ID, or providers.<id>.base_url"
+                    "has no base URL; set ACCOUNT_ID, or providers.<id>.base_url"
                 })
             })?;
             let (path, query) = match (&provider.azure, provider.paths.get(endpoint)) {
@@ -250,17 +250,16 @@ fn url(
             match &provider.azure {
                 _ if compat => cloudflare.base.join(&format!("{gateway}/compat/{endpoint}"), query),
                 Some(azure) => {
-                    let resource = azure
-                        .resource
-                        .as_ref()
-                        .ok_or_else(|| missing("set AZURE_RESOURCE or providers.azure-openai.resource"))?;
+                    let resource = azure.resource.as_ref().ok_or_else(|| {
+                        missing("has no resource; set AZURE_RESOURCE or providers.azure-openai.resource")
+                    })?;
                     let deployment = segment(&name.model).ok_or(Refusal::UrlNotBuildable)?;
                     let full = format!("{gateway}/{}/{resource}/{deployment}/{endpoint}", path.native);
                     cloudflare.base.join(&full, Some(&with_api_version(&azure.api_version, query)))
                 }
                 None if path.native.is_empty() => {
                     return Err(missing(
-                        "this endpoint of it is not served through Cloudflare; set providers.<id>.via = \"direct\"",
+                        "does not serve this endpoint through Cloudflare; set providers.<id>.via = \"direct\"",
                     ));
                 }
                 None => cloudflare.base.join(&format!("{gateway}/{}/{endpoint}", path.native), query),
