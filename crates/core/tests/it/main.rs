@@ -4,4 +4,5 @@ mod anthropic;
 mod exchange;
 mod harness;
 mod openai_chat;
+mod providers;
 mod upstream_error;
