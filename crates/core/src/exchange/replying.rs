@@ -76,7 +76,12 @@ enum Form {
     /// Bytes as they come, nothing added, nothing read.
     Raw,
     /// A stream was asked for; the first byte will tell whether it is one.
-    Sniff(Box<Pipe>, Box<Then>),
+    Sniff {
+        pipe: Box<Pipe>,
+        then: Box<Then>,
+        /// White space so far.
+        blank: BytesMut,
+    },
     Stream {
         pipe: Box<Pipe>,
         held: Option<Vec<u8>>,
@@ -138,7 +143,7 @@ impl Replying {
                 }
             },
         };
-        if planned.is_some() && matches!(form, Form::Stream { .. } | Form::Sniff(..)) {
+        if planned.is_some() && matches!(form, Form::Stream { .. } | Form::Sniff { .. }) {
             let set = |headers: &mut HeaderMap, name: &'static str, value: &'static str| {
                 headers.insert(name, HeaderValue::from_static(value));
             };
@@ -191,7 +196,7 @@ impl Replying {
                 }
                 Progressed::default()
             }
-            Form::Sniff(..) => self.sniff(chunk, now),
+            Form::Sniff { .. } => self.sniff(&chunk, now),
             Form::Stream { pipe, held } => {
                 let mut progress = Progress::default();
                 pipe.push(&chunk, &mut progress);
@@ -205,12 +210,17 @@ impl Replying {
     }
 
     /// The first byte that is no white space tells JSON from a stream, whatever the content type says.
-    fn sniff(&mut self, chunk: Bytes, now: Timestamp) -> Progressed {
-        let Some(first) = chunk.iter().find(|b| !b.is_ascii_whitespace()) else { return Progressed::default() };
-        let json = matches!(first, b'{' | b'[');
-        let Form::Sniff(pipe, then) = std::mem::replace(&mut self.form, Form::Raw) else {
+    fn sniff(&mut self, chunk: &[u8], now: Timestamp) -> Progressed {
+        let Form::Sniff { pipe, then, mut blank } = std::mem::replace(&mut self.form, Form::Raw) else {
             return Progressed::default();
         };
+        let first = chunk.iter().find(|b| !b.is_ascii_whitespace());
+        blank.extend_from_slice(chunk);
+        if first.is_none() && blank.len() <= HOLD_BYTES {
+            self.form = Form::Sniff { pipe, then, blank };
+            return Progressed::default();
+        }
+        let json = matches!(first, Some(b'{' | b'['));
         self.form = match *then {
             Then::Relay { dialect, quirks } if json => {
                 Form::Whole { dialect, quirks, copy: Some(BytesMut::new()), usage: Usage::default(), stop: None }
@@ -218,7 +228,7 @@ impl Replying {
             then if json => Form::Collect { body: BytesMut::new(), then },
             Then::Fail(_) | Then::Relay { .. } | Then::Translate(_) => Form::Stream { pipe, held: Some(Vec::new()) },
         };
-        self.plain_chunk(chunk, now)
+        self.plain_chunk(blank.freeze(), now)
     }
 
     pub(super) fn end(&mut self, now: Timestamp) -> Progressed {
@@ -232,7 +242,7 @@ impl Replying {
                 }
                 Progressed { commit: true, done: Some(Outcome::Completed), ..Progressed::default() }
             }
-            Form::Sniff(..) => failed(bad_answer("the upstream answered with an empty stream"), Outcome::BadAnswer),
+            Form::Sniff { .. } => failed(bad_answer("the upstream answered with an empty stream"), Outcome::BadAnswer),
             Form::Collect { body, then } => {
                 let body = std::mem::take(body).freeze();
                 match then {
@@ -356,7 +366,7 @@ impl Replying {
             Form::Stream { pipe, .. } => (pipe.usage(), pipe.stop()),
             Form::Whole { usage, stop, .. } => (*usage, *stop),
             Form::Collect { then: Then::Translate(translating), .. } => translating.facts(),
-            Form::Collect { .. } | Form::Raw | Form::Sniff(..) => (Usage::default(), None),
+            Form::Collect { .. } | Form::Raw | Form::Sniff { .. } => (Usage::default(), None),
         }
     }
 
@@ -371,7 +381,7 @@ fn relay_form(upstream: &response::Parts, planned: &Planned) -> Form {
     if media_type(&upstream.headers) == "text/event-stream" {
         Form::Stream { pipe: pipe(), held: Some(Vec::new()) }
     } else if planned.stream {
-        Form::Sniff(pipe(), Box::new(Then::Relay { dialect, quirks }))
+        Form::Sniff { pipe: pipe(), then: Box::new(Then::Relay { dialect, quirks }), blank: BytesMut::new() }
     } else {
         Form::Whole { dialect, quirks, copy: Some(BytesMut::new()), usage: Usage::default(), stop: None }
     }
@@ -388,7 +398,7 @@ fn translate_form(upstream: &response::Parts, planned: &Planned, aliases: Aliase
     if media_type(&upstream.headers) == "text/event-stream" {
         Form::Stream { pipe, held: Some(Vec::new()) }
     } else {
-        Form::Sniff(pipe, Box::new(then))
+        Form::Sniff { pipe, then: Box::new(then), blank: BytesMut::new() }
     }
 }
 
