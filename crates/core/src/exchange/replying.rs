@@ -143,6 +143,10 @@ impl Replying {
                 }
             },
         };
+        if matches!(form, Form::Stream { .. }) {
+            // Something may be added to it.
+            head.headers.remove(header::CONTENT_LENGTH);
+        }
         if planned.is_some() && matches!(form, Form::Stream { .. } | Form::Sniff { .. }) {
             let set = |headers: &mut HeaderMap, name: &'static str, value: &'static str| {
                 headers.insert(name, HeaderValue::from_static(value));
@@ -221,6 +225,9 @@ impl Replying {
             return Progressed::default();
         }
         let json = matches!(first, Some(b'{' | b'['));
+        if !json {
+            self.head.headers.remove(header::CONTENT_LENGTH);
+        }
         self.form = match *then {
             Then::Relay { dialect, quirks } if json => {
                 Form::Whole { dialect, quirks, copy: Some(BytesMut::new()), usage: Usage::default(), stop: None }
