@@ -125,6 +125,10 @@ impl Replying {
             None => Form::Raw,
             Some(planned) if upstream.status.as_u16() >= 400 => {
                 inflate = encoding.map(Inflate::new).transpose().unwrap_or_default();
+                if inflate.is_some() {
+                    head.headers.remove(header::CONTENT_ENCODING);
+                    head.headers.remove(header::CONTENT_LENGTH);
+                }
                 Form::Collect {
                     body: BytesMut::new(),
                     then: Then::Fail(Box::new(Refusing::new(upstream, planned, dressing))),
