@@ -17,6 +17,7 @@ use crate::inflate::Inflate;
 use crate::provider::Quirks;
 use crate::record::Outcome;
 use crate::reply::Whole;
+use crate::route::Operation;
 use crate::tap::{self, Tap};
 use crate::time::Timestamp;
 
@@ -389,7 +390,11 @@ impl Replying {
 fn relay_form(upstream: &response::Parts, planned: &Planned) -> Form {
     let (dialect, quirks) = (planned.upstream, planned.quirks);
     let pipe = || Box::new(Pipe::relay(dialect, Tap::new(dialect, quirks)));
-    if media_type(&upstream.headers) == "text/event-stream" {
+    let stream = media_type(&upstream.headers) == "text/event-stream";
+    if (stream || planned.stream) && matches!(planned.operation, Operation::Json(_)) {
+        // Speech, images, plain completions: how their streams begin and end is not known here, so nothing is added.
+        Form::Raw
+    } else if stream {
         Form::Stream { pipe: pipe(), held: Some(Vec::new()) }
     } else if planned.stream {
         Form::Sniff { pipe: pipe(), then: Box::new(Then::Relay { dialect, quirks }), blank: BytesMut::new() }
