@@ -5,4 +5,5 @@ mod exchange;
 mod harness;
 mod openai_chat;
 mod providers;
+mod relay;
 mod upstream_error;
