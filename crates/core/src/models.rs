@@ -4,7 +4,10 @@ use crate::catalog::Catalog;
 use crate::dialect::Dialect;
 use crate::json::object;
 use crate::name;
+use crate::plan;
 use crate::provider::{Provider, Via};
+use crate::refusal::Refusal;
+use crate::route::Operation;
 
 /// The list of models.
 pub fn list(catalog: &Catalog, dialect: Dialect) -> Vec<u8> {
@@ -41,6 +44,22 @@ pub fn find(id: &str, catalog: &Catalog, dialect: Dialect) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     object(&mut out, |o| model(o, id, &found.provider, dialect));
     Some(out)
+}
+
+/// How `name` resolves, in lines for people: the provider, and the way from each kind of client.
+pub fn explain(name: &str, catalog: &Catalog) -> Result<Vec<String>, Refusal> {
+    let found = name::resolve(name, None, catalog, Dialect::OpenAiChat)?;
+    let via = catalog.providers.get(&found.provider).map_or("", |p| p.via.as_str());
+    let mut lines = vec![format!("{name}: model {} at provider {}, {via}", found.model, found.provider)];
+    for operation in [Operation::ChatCompletions, Operation::Messages, Operation::Responses] {
+        let way = match plan::way(&found, operation, None, catalog) {
+            Ok(way) if way.dialect == operation.dialect() => format!("relayed to {}", way.url),
+            Ok(way) => format!("translated to {}, {}", way.dialect, way.url),
+            Err(refusal) => format!("refused: {refusal}"),
+        };
+        lines.push(format!("  {:<22} {way}", operation.endpoint()));
+    }
+    Ok(lines)
 }
 
 fn model(o: &mut crate::json::Obj<'_>, id: &str, owner: &str, dialect: Dialect) {
@@ -90,6 +109,15 @@ mod tests {
             text(Dialect::Anthropic).ends_with(r#""has_more":false,"first_id":"fast","last_id":"gpt-5.5#openai"}"#)
         );
         assert!(find("any-name#groq", &catalog, Dialect::OpenAiChat).is_some());
+        assert_eq!(
+            explain("fast", &catalog).unwrap(),
+            [
+                "fast: model gpt-5.5 at provider openai, direct",
+                "  /v1/chat/completions   relayed to https://api.openai.com/v1/chat/completions",
+                "  /v1/messages           translated to openai-chat, https://api.openai.com/v1/chat/completions",
+                "  /v1/responses          relayed to https://api.openai.com/v1/responses",
+            ]
+        );
         assert!(find("any-name", &catalog, Dialect::OpenAiChat).is_none());
     }
 }

@@ -51,14 +51,10 @@ pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catal
     let stream = stream_of(&document)?;
     let client_dialect = operation.dialect();
     let name = name::resolve(&client_model, ticket.mapping.as_ref(), catalog, client_dialect)?;
+    let Way { dialect: upstream_dialect, model: upstream_model, url } =
+        way(&name, operation, ticket.head.uri.query(), catalog)?;
     let provider = catalog.providers.get(&name.provider).ok_or(Refusal::UrlNotBuildable)?;
-    let compat = compat_prefix(provider, operation, catalog);
-    let upstream_dialect = choose_dialect(provider, operation, compat.is_some())?;
     let key = key_for(ticket, provider, catalog)?;
-    let upstream_model = match compat {
-        Some(prefix) => format!("{prefix}/{}", name.model),
-        None => name.model.clone(),
-    };
 
     let mut losses = Losses::default();
     let mut extra = Vec::new();
@@ -89,9 +85,6 @@ pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catal
     refuse_adjustments(ticket, &losses)?;
 
     let translated_to = translation.is_some().then_some(upstream_dialect);
-    // A query is said in the client's dialect too: Google refuses a `beta=true` it does not know.
-    let query = if translated_to.is_some() { None } else { ticket.head.uri.query() };
-    let url = url(provider, operation, upstream_dialect, &name, compat.is_some(), query, catalog)?;
     let head = head(ticket, provider, url, key, &extra, translated_to, catalog)?;
     let origin = origin(provider, catalog);
     let reach = if provider.via == Via::Mock { Reach::Mock } else { Reach::Configured };
@@ -108,6 +101,28 @@ pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catal
         quirks: provider.quirks,
         own_key: ticket.caller.own_key.clone(),
     })
+}
+
+/// Where and as what a model is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// The upstream's dialect.
+    pub dialect: Dialect,
+    /// The model's name there.
+    pub model: String,
+    pub url: Uri,
+}
+
+/// The way of `operation` to a resolved name. `query` is the client's and goes along to its own dialect.
+pub fn way(name: &ModelRef, operation: Operation, query: Option<&str>, catalog: &Catalog) -> Result<Way, Refusal> {
+    let provider = catalog.providers.get(&name.provider).ok_or(Refusal::UrlNotBuildable)?;
+    let compat = compat_prefix(provider, operation, catalog);
+    let dialect = choose_dialect(provider, operation, compat.is_some())?;
+    // A query is said in a dialect, too: Google refuses the `beta=true` of Messages clients.
+    let query = query.filter(|_| dialect == operation.dialect());
+    let url = url(provider, operation, dialect, name, compat.is_some(), query, catalog)?;
+    let model = compat.map_or_else(|| name.model.clone(), |prefix| format!("{prefix}/{}", name.model));
+    Ok(Way { dialect, model, url })
 }
 
 fn model_of(document: &Document<'_>) -> Result<String, Refusal> {

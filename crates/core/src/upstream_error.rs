@@ -187,9 +187,9 @@ fn kind_of_status(status: StatusCode) -> ErrorKind {
         429 => ErrorKind::RateLimit,
         // Groq: no flex capacity. 520..530: Cloudflare could not reach the provider.
         498 | 502 | 503 | 520..=527 | 530 => ErrorKind::Unavailable,
-        501 => ErrorKind::InvalidRequest,
         529 => ErrorKind::Overloaded,
-        400..=499 => ErrorKind::InvalidRequest,
+        // 501: the provider will never do what was asked.
+        400..=499 | 501 => ErrorKind::InvalidRequest,
         500..=599 => ErrorKind::ServerError,
         _ => ErrorKind::BadAnswer,
     }

@@ -40,6 +40,7 @@ pub(crate) async fn run(native: Native, tcp: TcpStream, address: SocketAddr, tls
     let peer = Peer { address: Some(address.ip().to_canonical()) };
     let service = service_fn(|request| answer(native.clone(), peer, watch.clone(), request));
     let io = TokioIo::new(socket);
+    let limits = native.catalog().limits;
     if version == Version::HTTP_2 {
         let mut builder = http2::Builder::new(LocalExecutor);
         builder
@@ -47,7 +48,7 @@ pub(crate) async fn run(native: Native, tcp: TcpStream, address: SocketAddr, tls
             .keep_alive_interval(PING)
             .keep_alive_timeout(PING)
             .max_concurrent_streams(MAX_STREAMS)
-            .max_header_list_size(MAX_HEAD_HTTP2)
+            .max_header_list_size(u32::try_from(limits.head).unwrap_or(u32::MAX))
             .max_pending_accept_reset_streams(MAX_RESETS)
             .max_local_error_reset_streams(MAX_ERROR_RESETS);
         let native = native.clone();
@@ -57,6 +58,9 @@ pub(crate) async fn run(native: Native, tcp: TcpStream, address: SocketAddr, tls
     } else {
         let mut builder = http1::Builder::new();
         builder.max_buf_size(READ_BUFFER).max_header_size(MAX_HEAD_HTTP1);
+        if limits.headers > DEFAULT_HEADERS {
+            builder.max_headers(limits.headers);
+        }
         obey(builder.serve_connection(io, service), watch, http1::Connection::graceful_shutdown).await;
     }
 }
@@ -114,13 +118,14 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Reply>, Infallible> {
     let in_flight = watch.begin();
+    let in_flight = if request.version() == Version::HTTP_2 { in_flight.alone() } else { in_flight };
     let catalog = native.catalog();
     let (head, body) = request.into_parts();
     let response = match head::check(&head, &catalog.limits) {
         Ok(()) => serve(&native, catalog, peer, Request::from_parts(head, body)).await,
         Err(status) => refusal(status, head.version),
     };
-    Ok(response.map(|body| Reply { body, _in_flight: in_flight }))
+    Ok(response.map(|body| Reply { body, in_flight }))
 }
 
 /// An answer about HTTP itself: no body, no dialect, and nothing more on this connection.
@@ -137,7 +142,7 @@ fn refusal(status: StatusCode, version: Version) -> Response<ReplyBody<Native>> 
 /// The driver's reply; the request counts as being answered for as long as it lives.
 struct Reply {
     body: ReplyBody<Native>,
-    _in_flight: InFlight,
+    in_flight: InFlight,
 }
 
 impl Body for Reply {
@@ -145,7 +150,12 @@ impl Body for Reply {
     type Error = Aborted;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        self.in_flight.asked();
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if let Poll::Ready(Some(_)) = &frame {
+            self.in_flight.given();
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
@@ -164,7 +174,8 @@ const FIRST_READ: usize = 4 << 10;
 const READ_BUFFER: usize = 512 << 10;
 /// What the parser takes at most; `limits.head` is checked after it, and answered.
 const MAX_HEAD_HTTP1: usize = 256 << 10;
-const MAX_HEAD_HTTP2: u32 = 64 << 10;
+/// What hyper takes without being told; being told costs an allocation for each request.
+const DEFAULT_HEADERS: usize = 100;
 const MAX_STREAMS: u32 = 256;
 const MAX_RESETS: usize = 20;
 const MAX_ERROR_RESETS: usize = 256;

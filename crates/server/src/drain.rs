@@ -1,12 +1,10 @@
 //! The end: what has begun is finished, within limits.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
@@ -14,39 +12,21 @@ use crate::log::Log;
 use crate::platform::Shared;
 use crate::reload::Reload;
 use crate::server::Phase;
-
-/// Signals this process understands.
-#[derive(Debug)]
-pub(crate) struct Signals {
-    hangup: Signal,
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self {
-            hangup: signal(SignalKind::hangup())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    async fn end(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-}
+use crate::signals::{Signals, Told};
 
 /// Runs until a signal ends it, and reloads on the way. False if the threads ended by themselves.
-pub(crate) async fn until_told(signals: &mut Signals, reload: &mut Reload, log: &Log, threads: &[JoinHandle<()>]) -> bool {
+pub(crate) async fn until_told(
+    signals: &mut Signals,
+    reload: &mut Reload,
+    log: &Log,
+    threads: &[JoinHandle<()>],
+) -> bool {
     loop {
         tokio::select! {
-            _ = signals.hangup.recv() => reload.reload(log),
-            _ = signals.interrupt.recv() => return true,
-            _ = signals.terminate.recv() => return true,
+            told = signals.next() => match told {
+                Told::End => return true,
+                Told::Reload => reload.reload(log),
+            },
             () = sleep(LOOK) => {
                 if threads.iter().any(JoinHandle::is_finished) {
                     return false;
@@ -74,7 +54,7 @@ pub(crate) async fn drain(
     let done = |threads: &[JoinHandle<()>]| threads.iter().all(JoinHandle::is_finished);
     while !done(&threads) {
         tokio::select! {
-            () = signals.end() => break,
+            () = end_told(signals) => break,
             () = tokio::time::sleep_until(end) => break,
             () = sleep(GLANCE) => {}
         }
@@ -84,6 +64,10 @@ pub(crate) async fn drain(
     while !done(&threads) && Instant::now() < end {
         sleep(GLANCE).await;
     }
+}
+
+async fn end_told(signals: &mut Signals) {
+    while signals.next().await != Told::End {}
 }
 
 /// How often files are looked at.

@@ -5,6 +5,7 @@ use apex_core::catalog::Limits;
 use apex_core::url::split_authority;
 use http::header::{HOST, TRANSFER_ENCODING};
 use http::request::Parts;
+use http::uri::Authority;
 use http::{HeaderMap, Method, StatusCode, Version};
 
 /// Refuses a head that another server could read differently, or that is larger than `limits`.
@@ -39,7 +40,7 @@ fn transfer_encoding(head: &Parts) -> Result<(), StatusCode> {
 
 /// One valid `Host` (HTTP/1.1 wants it), or a valid `:authority` that agrees with it.
 fn authority(head: &Parts) -> Result<(), StatusCode> {
-    let in_uri = head.uri.authority().map(|a| a.as_str());
+    let in_uri = head.uri.authority().map(Authority::as_str);
     let host = host(&head.headers)?;
     if let Some(text) = in_uri.or(host)
         && split_authority(text).is_none()
@@ -88,7 +89,8 @@ mod tests {
 
     #[test]
     fn hosts() {
-        let cases: &[(&[(&str, &[u8])], u16)] = &[
+        type Headers<'a> = &'a [(&'a str, &'a [u8])];
+        let cases: &[(Headers<'_>, u16)] = &[
             (&[("host", b"a.example")], 200),
             (&[("host", b"a.example:8787")], 200),
             (&[("host", b"[::1]:8787")], 200),

@@ -128,3 +128,38 @@ fn is_of_the_connection(error: &io::Error) -> bool {
 pub(crate) const SHARES_ADDRESSES: bool = cfg!(target_os = "linux");
 const BACKLOG: i32 = 4096;
 const SHORTAGE: Duration = Duration::from_millis(200);
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt as _;
+
+    use super::*;
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn one_loop_deals_to_all() {
+        let first = open("127.0.0.1:0".parse().unwrap(), Sharing::No).unwrap();
+        first.listen(8).unwrap();
+        let listener = StdListener::from(first);
+        let address = listener.local_addr().unwrap();
+        let (senders, receivers): (Vec<_>, Vec<_>) = (0..2).map(|_| mpsc::unbounded_channel()).unzip();
+        tokio::spawn(deal(listener, senders));
+        let mut intakes: Vec<Intake> = receivers.into_iter().map(Intake::Dealt).collect();
+        for round in 0..2 {
+            for (number, intake) in intakes.iter_mut().enumerate() {
+                let client = TcpStream::connect(address).await.unwrap();
+                let (mut served, peer) = intake.next().await.unwrap();
+                assert_eq!(peer, client.local_addr().unwrap(), "thread {number} in round {round}");
+                drop(client);
+                assert_eq!(served.read(&mut [0; 1]).await.unwrap(), 0);
+            }
+        }
+        assert!(intakes.iter_mut().all(|intake| intake.waiting().is_none()));
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn an_address_belongs_to_one_server() {
+        let ours = Listeners::bind("127.0.0.1:0".parse().unwrap(), 2).unwrap();
+        let error = Listeners::bind(ours.address, 2).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    }
+}

@@ -17,6 +17,7 @@ mod log;
 mod platform;
 mod reload;
 mod server;
+mod signals;
 mod socket;
 mod tls;
 mod watch;
@@ -30,27 +31,25 @@ use std::thread;
 use apex_service::Gauge;
 use arc_swap::ArcSwap;
 use clap::{CommandFactory as _, Parser as _};
+use clap_complete::Shell;
 use tokio::runtime::Builder;
 
 use cli::{Cli, Command, Options};
 use config::{Environment, Sources};
-use drain::Signals;
 use listener::Listeners;
 use log::{Log, Verbosity};
 use platform::{Clock, Shared, Snapshot};
 use reload::Reload;
 use server::Phase;
+use signals::Signals;
 
 fn main() -> ExitCode {
     let Cli { command, options } = Cli::parse();
     let done = match command.unwrap_or(Command::Serve) {
-        Command::Serve => serve(options),
+        Command::Serve => serve(&options),
         Command::Check => check(&options),
         Command::Models { names } => models(&options, &names),
-        Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "apex-ai-proxy", &mut io::stdout());
-            Ok(())
-        }
+        Command::Completions { shell } => completions(shell),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -60,6 +59,15 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn completions(shell: Shell) -> Result<(), Box<dyn Error>> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "apex-ai-proxy", &mut script);
+    // The bash generator spells a name with hyphens in two ways, so that its commands are never found.
+    let script = String::from_utf8(script)?.replace("apex__subcmd__ai__subcmd__proxy", "apex__ai__proxy");
+    io::stdout().write_all(script.as_bytes())?;
+    Ok(())
 }
 
 fn sources(options: &Options) -> Sources {
@@ -72,9 +80,18 @@ fn check(options: &Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn models(options: &Options, _names: &[String]) -> Result<(), Box<dyn Error>> {
+/// Without names: what is reachable. With names: how each resolves.
+fn models(options: &Options, names: &[String]) -> Result<(), Box<dyn Error>> {
     let loaded = config::load(&sources(options), &Environment::of_process(), None)?;
     let mut out = io::stdout().lock();
+    for name in names {
+        for line in apex_core::models::explain(name, &loaded.catalog)? {
+            writeln!(out, "{line}")?;
+        }
+    }
+    if !names.is_empty() {
+        return Ok(());
+    }
     for provider in banner::live(&loaded.catalog) {
         writeln!(out, "{} ({})", provider.id, provider.via.as_str())?;
     }
@@ -84,8 +101,8 @@ fn models(options: &Options, _names: &[String]) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn serve(options: Options) -> Result<(), Box<dyn Error>> {
-    let sources = sources(&options);
+fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
+    let sources = sources(options);
     let loaded = config::load(&sources, &Environment::of_process(), None)?;
     let cores = || thread::available_parallelism().map_or(1, usize::from);
     let threads = options.threads.map_or_else(cores, usize::from);

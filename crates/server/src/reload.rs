@@ -66,7 +66,7 @@ impl Reload {
         }
         let mut snapshot = Snapshot::new(&loaded);
         if snapshot.tls.is_some() != self.tls {
-            snapshot.tls = self.shared.snapshot.load().tls.clone();
+            snapshot.tls.clone_from(&self.shared.snapshot.load().tls);
         }
         self.files = loaded.files();
         self.seen = self.stamps();

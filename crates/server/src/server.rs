@@ -8,8 +8,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use apex_core::catalog::Timeouts;
-use tokio::runtime::{Builder, LocalOptions};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_local;
 use tokio::time::sleep;
@@ -65,8 +65,10 @@ enum Source {
 
 /// One thread: a runtime, a listener, a pool of upstream connections. Requests never leave it.
 fn run(source: Source, shared: Arc<Shared>, mut phase: watch::Receiver<Phase>) -> io::Result<()> {
-    let runtime =
-        Builder::new_current_thread().enable_all().max_blocking_threads(RESOLVERS).build_local(LocalOptions::default())?;
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(RESOLVERS)
+        .build_local(LocalOptions::default())?;
     runtime.block_on(async {
         let mut intake = match source {
             Source::Dealt(dealt) => Intake::Dealt(dealt),

@@ -32,6 +32,8 @@ pub(crate) struct Watch {
     waiting: Cell<Instant>,
     /// Since when its client takes nothing, though there is something for it.
     stalled: Cell<Option<Instant>>,
+    /// The same for each HTTP/2 stream: flow control holds one back while others move.
+    streams: RefCell<Vec<Stall>>,
     now: Rc<Cell<Instant>>,
 }
 
@@ -79,6 +81,7 @@ impl Connections {
             greeted: Cell::new(false),
             waiting: Cell::new(Instant::now()),
             stalled: Cell::new(None),
+            streams: RefCell::default(),
             now: self.now.clone(),
         });
         self.all.borrow_mut().insert(id, watch.clone());
@@ -152,7 +155,7 @@ impl Watch {
     pub(crate) fn begin(self: &Rc<Self>) -> InFlight {
         self.greeted.set(true);
         self.busy.set(self.busy.get() + 1);
-        InFlight(self.clone())
+        InFlight { watch: self.clone(), stall: None }
     }
 
     /// The client takes nothing at the moment.
@@ -179,19 +182,54 @@ impl Watch {
     fn is_late(&self, now: Instant, patience: Patience) -> bool {
         let head = if self.greeted.get() { patience.idle } else { patience.head };
         let over = |since: Instant, limit: Duration| now.saturating_duration_since(since) > limit;
-        self.stalled.get().is_some_and(|since| over(since, patience.write))
+        let deaf = |since: Option<Instant>| since.is_some_and(|since| over(since, patience.write));
+        deaf(self.stalled.get())
+            || self.streams.borrow().iter().any(|stall| deaf(stall.get()))
             || (self.busy.get() == 0 && self.stalled.get().is_none() && over(self.waiting.get(), head))
     }
 }
 
 /// A request that is being answered.
 #[derive(Debug)]
-pub(crate) struct InFlight(Rc<Watch>);
+pub(crate) struct InFlight {
+    watch: Rc<Watch>,
+    stall: Option<Stall>,
+}
+
+/// Since when a stream was not asked for more.
+type Stall = Rc<Cell<Option<Instant>>>;
+
+impl InFlight {
+    /// It is one of many on its connection, and may stall alone.
+    pub(crate) fn alone(mut self) -> Self {
+        let stall = Stall::default();
+        self.watch.streams.borrow_mut().push(stall.clone());
+        self.stall = Some(stall);
+        self
+    }
+
+    /// The client asked for more.
+    pub(crate) fn asked(&self) {
+        if let Some(stall) = &self.stall {
+            stall.set(None);
+        }
+    }
+
+    /// The client was given something.
+    pub(crate) fn given(&self) {
+        if let Some(stall) = &self.stall {
+            stall.set(Some(self.watch.now.get()));
+        }
+    }
+}
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.busy.set(self.0.busy.get().saturating_sub(1));
-        self.0.waiting.set(self.0.now.get());
+        self.watch.busy.set(self.watch.busy.get().saturating_sub(1));
+        self.watch.waiting.set(self.watch.now.get());
+        if let Some(stall) = &self.stall {
+            self.watch.streams.borrow_mut().retain(|other| !Rc::ptr_eq(other, stall));
+        }
     }
 }
 
@@ -216,7 +254,12 @@ mod tests {
         assert!(!late(59) && late(62), "it takes nothing");
         watch.moves();
         assert!(!late(1000));
-        drop(request);
+        let stream = watch.begin().alone();
+        stream.given();
+        assert!(!late(59) && late(62), "one stream is not read");
+        stream.asked();
+        assert!(!late(1000), "it waits for us again");
+        drop((request, stream));
         assert!(!late(74) && late(77), "idle");
         assert_eq!(all.len(), 1);
         drop(member);

@@ -188,6 +188,10 @@ impl<P: Platform> Drive<P> {
         // What is ready goes along, so that a whole reply leaves with its length.
         let mut ready = Gathered::default();
         self.gather(&mut ready);
+        if ready.len() == 0 {
+            // A complete reply without a body: nobody will ask for its bytes.
+            self.report();
+        }
         Response::from_parts(parts, ReplyBody { ready: ready.take(), drive: Some(Box::new(self)), flushed: false })
     }
 

@@ -62,7 +62,7 @@ pub async fn serve<P: Platform>(
             Some(permit) => drive.hold(permit),
             None => return refuse(drive, &Refusal::TooManyRequests).await,
         }
-        if ticket.mapping.is_none() {
+        if ticket.mapping.is_none() && !body.is_end_stream() {
             drive.with(|exchange, platform| exchange.begin_streaming(&ticket, Bytes::new(), platform.now()));
             return drive.respond(Some(body)).await;
         }

@@ -128,6 +128,15 @@ pub fn encode_reply(dialect: Dialect, reply: &Reply, context: &ReplyContext) -> 
     }
 }
 
+/// Why a whole reply cannot be told in `dialect`, if it cannot: a tool call whose arguments are no JSON object.
+pub fn unsound(dialect: Dialect, reply: &Reply) -> Option<Failure> {
+    match dialect {
+        Dialect::Anthropic => anthropic::unsound_call(reply),
+        // Arguments are text there.
+        Dialect::OpenAiChat | Dialect::OpenAiResponses => None,
+    }
+}
+
 /// Status and body of a failure for a client of `dialect`. All of OpenAI's dialects share one envelope.
 pub fn encode_error(dialect: Dialect, failure: &Failure, request_id: &str) -> (StatusCode, Vec<u8>) {
     match dialect {

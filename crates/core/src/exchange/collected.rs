@@ -138,6 +138,9 @@ impl Translating {
         let reply = fold.finish();
         self.usage = reply.usage;
         self.stop = reply.stop.as_ref().map(|s| s.reason);
+        if let Some(failure) = dialect::unsound(self.client, &reply) {
+            return failed(failure, Outcome::BadAnswer);
+        }
         let mut whole = if self.stream {
             let mut encoder = StreamEncoder::new(self.client, self.context.clone());
             let mut out = Vec::new();

@@ -4,6 +4,7 @@
 //! through [`Exchange::handle`]; whatever happens, the last step is exactly one `Finish` with the record.
 
 mod collected;
+mod form;
 mod input;
 mod pipe;
 mod replying;
@@ -157,6 +158,7 @@ impl Exchange {
             .and_then(|v| v.to_str().ok())
             .map(crate::refusal::echo);
         let planned = self.planned.as_ref();
+        let through = planned.is_none();
         // Redirects are never followed: they could lead a key elsewhere.
         if planned.is_some() && parts.status.is_redirection() && parts.status != StatusCode::NOT_MODIFIED {
             let failure = Failure::gateway(
@@ -176,8 +178,10 @@ impl Exchange {
         self.dress(&mut head.headers);
         match Replying::new(parts, head, planned, &self.dressing(now), now) {
             Ok(replying) => {
+                // Passthrough adds nothing, not even a wait. An answer to HEAD has no body to wait with.
+                let commit = through && self.record.method != "HEAD";
                 self.state = State::Body(Box::new(replying));
-                self.go_on(Progressed::default(), now);
+                self.go_on(Progressed { commit, ..Progressed::default() }, now);
             }
             Err(failure) => self.fail(&failure, Outcome::BadAnswer, now),
         }

@@ -6,19 +6,16 @@ use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{StatusCode, response};
 
-use super::collected::{Refusing, Translating};
+use super::form::{Form, Then};
 use super::pipe::{Pipe, Progress};
 use super::start::Planned;
-use super::{TransportError, TransportErrorKind, bad_answer, media_type, timeout};
+use super::{TransportError, TransportErrorKind, bad_answer, timeout};
 use crate::catalog::Timeouts;
-use crate::dialect::{Dialect, StreamDecoder, StreamEncoder};
-use crate::hub::{Aliases, ErrorKind, Failure, StopReason, Usage};
+use crate::hub::{ErrorKind, Failure, StopReason, Usage};
 use crate::inflate::Inflate;
-use crate::provider::Quirks;
 use crate::record::Outcome;
 use crate::reply::Whole;
-use crate::route::Operation;
-use crate::tap::{self, Tap};
+use crate::tap::{self};
 use crate::time::Timestamp;
 
 /// Largest error body that is read, and largest whole reply that is translated, in bytes.
@@ -67,49 +64,6 @@ pub(super) struct Replying {
     outcome: Outcome,
 }
 
-#[derive(Debug)]
-enum Form {
-    /// Kept whole, then turned into one reply.
-    Collect {
-        body: BytesMut,
-        then: Then,
-    },
-    /// Bytes as they come, nothing added, nothing read.
-    Raw,
-    /// A stream was asked for; the first byte will tell whether it is one.
-    Sniff {
-        pipe: Box<Pipe>,
-        then: Box<Then>,
-        /// White space so far.
-        blank: BytesMut,
-    },
-    Stream {
-        pipe: Box<Pipe>,
-        held: Option<Vec<u8>>,
-    },
-    /// Bytes as they come; a copy is read at the end.
-    Whole {
-        dialect: Dialect,
-        quirks: &'static Quirks,
-        copy: Option<BytesMut>,
-        usage: Usage,
-        stop: Option<StopReason>,
-    },
-}
-
-/// What happens to a collected body.
-#[derive(Debug)]
-enum Then {
-    /// An error of the upstream: relayed, rewritten or translated.
-    Fail(Box<Refusing>),
-    Translate(Box<Translating>),
-    /// A JSON body where a stream was asked for, in the client's own dialect.
-    Relay {
-        dialect: Dialect,
-        quirks: &'static Quirks,
-    },
-}
-
 impl Replying {
     /// Decides by the upstream's head what becomes of the body.
     pub(super) fn new(
@@ -119,35 +73,12 @@ impl Replying {
         dressing: &Dressing,
         now: Timestamp,
     ) -> Result<Self, Failure> {
-        let encoding =
-            upstream.headers.get(header::CONTENT_ENCODING).filter(|v| !v.as_bytes().eq_ignore_ascii_case(b"identity"));
-        let mut inflate = None;
-        let form = match planned {
-            None => Form::Raw,
-            Some(planned) if upstream.status.as_u16() >= 400 => {
-                inflate = encoding.map(Inflate::new).transpose().unwrap_or_default();
-                if inflate.is_some() {
-                    head.headers.remove(header::CONTENT_ENCODING);
-                    head.headers.remove(header::CONTENT_LENGTH);
-                }
-                Form::Collect {
-                    body: BytesMut::new(),
-                    then: Then::Fail(Box::new(Refusing::new(upstream, planned, dressing))),
-                }
-            }
-            Some(planned) => match &planned.translation {
-                // Compressed although identity was asked for: relayed with the tap off.
-                None if encoding.is_some() => Form::Raw,
-                None => relay_form(upstream, planned),
-                Some(translation) => {
-                    inflate = encoding
-                        .map(Inflate::new)
-                        .transpose()
-                        .map_err(|_| bad_answer("the upstream compressed its reply in a way that cannot be read"))?;
-                    translate_form(upstream, planned, translation.aliases.clone(), dressing)
-                }
-            },
-        };
+        let (form, inflate) = Form::choose(upstream, planned, dressing)?;
+        if inflate.is_some() {
+            // What is unpacked here goes on unpacked.
+            head.headers.remove(header::CONTENT_ENCODING);
+            head.headers.remove(header::CONTENT_LENGTH);
+        }
         if matches!(form, Form::Stream { .. }) {
             // Something may be added to it.
             head.headers.remove(header::CONTENT_LENGTH);
@@ -384,37 +315,6 @@ impl Replying {
 
     pub(super) fn collected(&self) -> usize {
         if let Form::Collect { body, .. } = &self.form { body.len() } else { 0 }
-    }
-}
-
-fn relay_form(upstream: &response::Parts, planned: &Planned) -> Form {
-    let (dialect, quirks) = (planned.upstream, planned.quirks);
-    let pipe = || Box::new(Pipe::relay(dialect, Tap::new(dialect, quirks)));
-    let stream = media_type(&upstream.headers) == "text/event-stream";
-    if (stream || planned.stream) && matches!(planned.operation, Operation::Json(_)) {
-        // Speech, images, plain completions: how their streams begin and end is not known here, so nothing is added.
-        Form::Raw
-    } else if stream {
-        Form::Stream { pipe: pipe(), held: Some(Vec::new()) }
-    } else if planned.stream {
-        Form::Sniff { pipe: pipe(), then: Box::new(Then::Relay { dialect, quirks }), blank: BytesMut::new() }
-    } else {
-        Form::Whole { dialect, quirks, copy: Some(BytesMut::new()), usage: Usage::default(), stop: None }
-    }
-}
-
-fn translate_form(upstream: &response::Parts, planned: &Planned, aliases: Aliases, dressing: &Dressing) -> Form {
-    let context = planned.context(dressing);
-    let then = Then::Translate(Box::new(Translating::new(planned, aliases.clone(), context.clone())));
-    if !planned.stream {
-        return Form::Collect { body: BytesMut::new(), then };
-    }
-    let decoder = StreamDecoder::new(planned.upstream, planned.quirks, aliases);
-    let pipe = Box::new(Pipe::translate(decoder, StreamEncoder::new(planned.client, context)));
-    if media_type(&upstream.headers) == "text/event-stream" {
-        Form::Stream { pipe, held: Some(Vec::new()) }
-    } else {
-        Form::Sniff { pipe, then: Box::new(then), blank: BytesMut::new() }
     }
 }
 

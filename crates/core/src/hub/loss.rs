@@ -33,7 +33,10 @@ pub struct Loss {
 
 /// The adjustments of one request, in the order they were made, each name once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Losses(Vec<Loss>);
+pub struct Losses(Vec<Loss>, usize);
+
+/// Most adjustments that are kept by name.
+const MAX_NAMED: usize = 128;
 
 impl Losses {
     /// Longest value of `x-apex-adjustments`, in bytes.
@@ -52,7 +55,10 @@ impl Losses {
     }
 
     fn push(&mut self, name: Cow<'static, str>, action: Action) {
-        if !self.0.iter().any(|l| l.name == name) {
+        // A caller can invent any number of members: past what a header can hold they are only counted.
+        if self.0.len() >= MAX_NAMED {
+            self.1 += 1;
+        } else if !self.0.iter().any(|l| l.name == name) {
             self.0.push(Loss { name, action });
         }
     }
@@ -72,6 +78,7 @@ impl Losses {
             return None;
         }
         let mut out = String::new();
+        let mut unnamed = self.1;
         for (at, loss) in self.0.iter().enumerate() {
             let name: String = loss
                 .name
@@ -80,14 +87,17 @@ impl Losses {
                 .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '[' | ']') { c } else { '_' })
                 .collect();
             if out.len() + name.len() + 24 > Self::HEADER_CAP {
-                // Writing to a string does not fail.
-                let _ = write!(out, ",+{}", self.0.len() - at);
+                unnamed += self.0.len() - at;
                 break;
             }
             if !out.is_empty() {
                 out.push(',');
             }
+            // Writing to a string does not fail.
             let _ = write!(out, "{name}={}", loss.action.as_str());
+        }
+        if unnamed > 0 {
+            let _ = write!(out, ",+{unnamed}");
         }
         Some(out)
     }

@@ -69,7 +69,7 @@ impl Unwrap {
     fn step(&mut self, c: char, out: &mut Vec<u8>) {
         let blank = matches!(c, ' ' | '\n' | '\r' | '\t');
         match self.state {
-            State::BeforeObject if blank => {}
+            State::BeforeObject | State::BeforeValue if blank => {}
             State::BeforeObject if c == '{' => self.state = State::BeforeKey,
             State::BeforeObject | State::Raw => {
                 self.state = State::Raw;
@@ -95,7 +95,6 @@ impl Unwrap {
                     self.state = State::BeforeValue;
                 }
             }
-            State::BeforeValue if blank => {}
             State::BeforeValue => self.begin_value(c, out),
             State::InText => self.text(c, out),
             State::InValue { .. } => self.value(c, out),

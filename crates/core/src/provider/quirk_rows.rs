@@ -26,6 +26,7 @@ impl Quirks {
         developer_role: false,
         content: ContentForm::Parts,
         reasoning_field: ReasoningField::None,
+        call_signature: false,
         reasoning_backfill: false,
         reasoning_effort: true,
         effort_words: ALL_EFFORTS,
@@ -72,7 +73,9 @@ impl Quirks {
         strict_tools: false,
         // "content of tool messages must be non-empty".
         empty_tool_result: "(no output)",
-        // Signatures ride in `extra_content`; there is no member for readable reasoning.
+        // "signatures in `tool_calls[].extra_content.google.thought_signature` must come back on Gemini 3+"; there is no
+        // member for readable reasoning.
+        call_signature: true,
         reasoning_field: ReasoningField::None,
         effort_words: COMMON_EFFORTS,
         user_field: None,

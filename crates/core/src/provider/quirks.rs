@@ -3,7 +3,6 @@
 //! The rows are in `quirk_rows.rs`; this file says what each field means.
 
 /// The quirks of one provider in the OpenAI Chat dialect. [`Quirks::OPENAI`] is the default.
-#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own about a provider")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "each is an independent fact about a provider, not a state")]
 pub struct Quirks {
@@ -41,6 +40,8 @@ pub struct Quirks {
     pub content: ContentForm,
     /// In which form an assistant message carries earlier reasoning back.
     pub reasoning_field: ReasoningField,
+    /// The first call of each step must carry a thought signature (Gemini 3 and later); a lost one has a documented word.
+    pub call_signature: bool,
     /// Assistant turns with tool calls must have the reasoning member, if only as `""`.
     pub reasoning_backfill: bool,
     /// Does it take `reasoning_effort`?

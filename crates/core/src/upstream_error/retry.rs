@@ -9,7 +9,7 @@ pub(super) fn after_ms(headers: &HeaderMap, hint: Option<u64>, text: &str, now: 
     let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim);
     header("retry-after-ms")
         .and_then(millis)
-        .or_else(|| header("retry-after").and_then(|v| seconds(v).or_else(|| until(http_date(v)?, now))))
+        .or_else(|| header("retry-after").and_then(|v| seconds(v).or_else(|| Some(until(http_date(v)?, now)))))
         .or(hint)
         .or_else(|| exhausted(headers, now))
         .or_else(|| in_text(text))
@@ -76,12 +76,12 @@ fn exhausted(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
 fn reset_ms(text: &str, now: Timestamp) -> Option<u64> {
     if let Ok(number) = text.parse::<f64>() {
         return match number {
-            n if n > 1e12 => until(whole(n)?, now),
-            n if n > 1e9 => until(whole(n * 1000.0)?, now),
+            n if n > 1e12 => Some(until(whole(n)?, now)),
+            n if n > 1e9 => Some(until(whole(n * 1000.0)?, now)),
             n => whole(n * 1000.0),
         };
     }
-    duration_ms(text).or_else(|| until(rfc3339(text)?, now))
+    duration_ms(text).or_else(|| Some(until(rfc3339(text)?, now)))
 }
 
 /// "try again in 1.5s", "Please retry in 12.3s".
@@ -123,8 +123,8 @@ fn whole(ms: f64) -> Option<u64> {
 }
 
 /// Milliseconds from `now` until `epoch_ms`.
-fn until(epoch_ms: u64, now: Timestamp) -> Option<u64> {
-    Some(epoch_ms.saturating_sub(now.as_micros() / 1000))
+fn until(epoch_ms: u64, now: Timestamp) -> u64 {
+    epoch_ms.saturating_sub(now.as_micros() / 1000)
 }
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT`, as milliseconds since the epoch.

@@ -1,5 +1,16 @@
 //! The Anthropic Messages dialect.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "tests read recordings, and clippy takes only functions marked as tests for tests, not what they share"
+)]
+
 mod errors;
 mod from_chat;
 mod replies;
@@ -38,7 +49,9 @@ pub(crate) fn sse(text: &str) -> Vec<(Option<String>, String)> {
 /// The reply that events fold to.
 pub(crate) fn fold(events: &[Event<'_>]) -> Reply {
     let mut fold = Fold::default();
-    events.iter().for_each(|e| fold.push(e));
+    for event in events {
+        fold.push(event);
+    }
     fold.finish()
 }
 

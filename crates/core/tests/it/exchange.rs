@@ -389,3 +389,48 @@ fn heads_are_judged_before_bodies() {
     // A gateway token must not leave for a host named by a header (security rule S5).
     assert_eq!(refused(post("/v1/chat/completions", &[("x-apex-ai-proxy-provider", "evil.example")])), 400);
 }
+
+#[test]
+fn passthrough_adds_nothing_and_waits_for_nothing() {
+    let mut open = settings();
+    open.passthrough.mode = Some("public".into());
+    let catalog = catalog(&open);
+    let mut head = post(
+        "/v1/chat/completions",
+        &[("x-apex-ai-proxy-provider", "zenmux.ai/api"), ("x-apex-ai-proxy-type", "chat-completions")],
+    );
+    head.headers.insert("authorization", "Bearer theirs".parse().unwrap());
+    let mut run = Run::begin(&catalog, head.clone(), "anything at all");
+    assert_eq!(run.sent[0].head.uri, "https://zenmux.ai/api/v1/chat/completions");
+    assert_eq!(run.sent[0].head.headers["authorization"], "Bearer theirs");
+    assert!(run.sent[0].head.headers.keys().all(|n| !n.as_str().starts_with("x-apex-ai-proxy")));
+    run.upstream_head(302, &[("location", "https://elsewhere.example/"), ("content-type", "text/event-stream")]);
+    assert_eq!((run.status(), run.header("location")), (Some(302), "https://elsewhere.example/"), "at once, untouched");
+    run.chunk("data: half").wait(60 * SECOND).close();
+    assert_eq!((run.text(), run.ended()), ("data: half", ("completed", Some(302), false)));
+    assert_eq!(run.record().label.as_deref(), Some("chat-completions"));
+
+    // With a mapping only the model changes.
+    head.headers.insert("x-apex-ai-proxy-mapping", "claude-opus-4.7#mimo-v2.5-pro".parse().unwrap());
+    let body = r#"{ "x":1e2, "model" : "claude-opus-4.7" }"#;
+    let run = Run::begin(&catalog, head, body);
+    let apex_core::exchange::Body::Bytes(sent) = &run.sent[0].body else { panic!("streamed") };
+    assert_eq!(sent, body.replace("claude-opus-4.7", "mimo-v2.5-pro").as_bytes());
+}
+
+#[test]
+fn a_packed_error_goes_on_unpacked() {
+    use std::io::Write;
+    let body = r#"{"error":{"message":"no","type":"invalid_request_error","param":null,"code":null}}"#;
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packer.write_all(body.as_bytes()).unwrap();
+    let packed = packer.finish().unwrap();
+    let length = packed.len().to_string();
+    let mut run = Run::chat("gpt-5.5#openai", false);
+    run.upstream_head(
+        400,
+        &[("content-type", "application/json"), ("content-encoding", "gzip"), ("content-length", &length)],
+    );
+    run.input(Input::UpstreamChunk(packed.into())).close();
+    assert_eq!((run.text(), run.header("content-encoding"), run.header("content-length")), (body, "", ""));
+}

@@ -1,8 +1,18 @@
 //! The OpenAI Chat dialect: requests and replies in both directions, the errors, and what each provider's quirks do.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that fails should fail loudly, in its helpers too"
+)]
 
 mod corpus;
 mod errors;
 mod from_anthropic;
+mod from_anthropic_members;
 mod props;
 mod quirks;
 mod replies;
@@ -73,6 +83,42 @@ pub(crate) fn folded(events: Vec<Event<'_>>) -> Reply {
     let mut fold = Fold::default();
     sequenced(events).iter().for_each(|e| fold.push(e));
     fold.finish()
+}
+
+/// The rules OpenAI enforces on messages; the first one broken.
+pub(crate) fn check(body: &Value) -> Result<(), String> {
+    let messages = body["messages"].as_array().unwrap();
+    let mut open: Vec<&str> = Vec::new();
+    for (at, message) in messages.iter().enumerate() {
+        let wrong = |what: &str| Err(format!("messages[{at}]: {what}: {message}"));
+        if message["role"] == "tool" {
+            let id = message["tool_call_id"].as_str().unwrap_or_default();
+            let Some(n) = open.iter().position(|o| *o == id) else { return wrong("answers no open call") };
+            open.remove(n);
+            if message["content"].to_string().contains("image_url") {
+                return wrong("media in a tool message");
+            }
+            continue;
+        }
+        if !open.is_empty() {
+            return wrong("comes before all calls are answered");
+        }
+        let calls = message["tool_calls"].as_array();
+        open = calls.into_iter().flatten().filter_map(|c| c["id"].as_str()).collect();
+        match &message["content"] {
+            Value::Null if open.is_empty() => return wrong("says nothing"),
+            Value::Array(parts) if parts.is_empty() => return wrong("has no parts"),
+            Value::Array(parts) if parts.iter().any(|p| p["text"] == "") => return wrong("has an empty part"),
+            _ => {}
+        }
+    }
+    if !open.is_empty() {
+        return Err(format!("unanswered: {open:?}"));
+    }
+    if body.get("tools").is_none() && (body.get("tool_choice").is_some() || body.get("parallel_tool_calls").is_some()) {
+        return Err("a choice without tools".into());
+    }
+    Ok(())
 }
 
 /// Events in short, one word each: `+text` opens, `"a"` says, `-` closes.

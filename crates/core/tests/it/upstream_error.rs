@@ -1,5 +1,11 @@
 //! Errors of providers, in all their shapes.
 
+#![allow(
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    reason = "one table, and clippy takes only functions marked as tests for tests, not what they share"
+)]
+
 use apex_core::hub::{ErrorKind, Failure};
 use apex_core::time::Timestamp;
 use apex_core::upstream_error::{decode, in_band};

@@ -20,6 +20,7 @@ pub(crate) struct Key {
 /// The idle connections of one thread.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
+    #[expect(clippy::vec_box, reason = "a connection is handed around; its place in memory is not")]
     /// The last one given back is the first one taken: the others grow old and are closed.
     http1: RefCell<HashMap<Key, Vec<Box<Wire>>>>,
     http2: RefCell<HashMap<Key, Vec<Shared>>>,

@@ -49,6 +49,7 @@ impl Environment {
     }
 }
 
+#[cfg(test)]
 impl<const N: usize> From<[(&str, &str); N]> for Environment {
     fn from(pairs: [(&str, &str); N]) -> Self {
         Self(pairs.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect())
@@ -94,3 +95,63 @@ const NAMED: &[(&str, &str)] = &[
     ("OPENROUTER_API_KEY", "providers/openrouter/api_key"),
     ("CLOUDFLARE_API_TOKEN", "providers/workers-ai/api_key"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use figment::Figment;
+
+    use super::*;
+
+    fn text(environment: &Environment, path: &str) -> Option<String> {
+        let known = |id: &str| id == "my_own";
+        let figment = environment.layers(known).into_iter().fold(Figment::new(), Figment::merge);
+        figment.find_value(path).ok().and_then(figment::value::Value::into_string)
+    }
+
+    #[test]
+    fn names_and_their_keys() {
+        let environment = Environment::from([
+            ("GatewayToken", "first"),
+            ("GATEWAY_TOKEN", "second"),
+            ("GOOGLE_API_KEY", "g"),
+            ("GEMINI_API_KEY", ""),
+            ("AZURE_RESOURCE", "res"),
+            ("APEX_TIMEOUTS__IDLE", "5"),
+            ("APEX_PROVIDERS__AZURE_OPENAI__FORM", "v1"),
+            ("APEX_PROVIDERS__MY_OWN__VIA", "direct"),
+            ("APEX_AEPIPE__TOKEN", "ours"),
+            ("AepipeToken", "theirs"),
+            ("PATH", "/bin"),
+        ]);
+        for (path, value) in [
+            ("gateway_token", Some("first")),
+            ("providers.google-ai-studio.api_key", Some("g")),
+            ("providers.azure-openai.resource", Some("res")),
+            ("providers.azure-openai.form", Some("v1")),
+            ("providers.my_own.via", Some("direct")),
+            ("timeouts.idle", Some("5")),
+            ("aepipe.token", Some("ours")),
+            ("path", None),
+        ] {
+            assert_eq!(text(&environment, path).as_deref(), value, "{path}");
+        }
+    }
+
+    #[test]
+    fn debug_of_others_is_not_ours() {
+        let debug = |value: &str| Environment::from([("DEBUG", value)]).layers(|_| false).len();
+        assert_eq!((debug("1"), debug("true"), debug("express:*")), (1, 1, 0));
+    }
+
+    /// Core names these variables in its messages.
+    #[test]
+    fn core_knows_the_same_variables() {
+        let catalog =
+            crate::config::load(&crate::config::Sources::default(), &Environment::default(), None).unwrap().catalog;
+        for provider in catalog.providers.values() {
+            let Some(variable) = provider.key_variable else { continue };
+            let path = format!("providers/{}/api_key", provider.id);
+            assert!(NAMED.contains(&(variable, path.as_str())), "{variable} should set {path}");
+        }
+    }
+}

@@ -55,13 +55,11 @@ impl Walk<'_> {
                 self.problem("has a `${` that does not go on as `${NAME}`".to_owned());
                 return None;
             };
-            match self.environment.get(name) {
-                Some(value) => out.push_str(value),
-                None => {
-                    self.problem(format!("needs the environment variable {name}, which is not set"));
-                    return None;
-                }
-            }
+            let Some(value) = self.environment.get(name) else {
+                self.problem(format!("needs the environment variable {name}, which is not set"));
+                return None;
+            };
+            out.push_str(value);
             rest = after;
         }
         out.push_str(rest);

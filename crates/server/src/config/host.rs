@@ -9,7 +9,7 @@ use std::time::Duration;
 use apex_core::settings::Settings;
 use tokio_rustls::TlsAcceptor;
 
-use super::problem::Problem;
+use super::problem::{Problem, dotted};
 use crate::{client, tls};
 
 /// Where the server listens.
@@ -78,12 +78,11 @@ pub(super) fn network(settings: &Settings, beside: &Path, problems: &mut Vec<Pro
     for (name, addresses) in &settings.upstream.hosts {
         let mut parsed = Vec::new();
         for text in addresses {
-            match text.parse::<IpAddr>() {
-                Ok(address) => parsed.push(address),
-                Err(_) => {
-                    let what = format!("`{}` is not an IP address", text.escape_debug());
-                    problems.push(Problem::new(format!("upstream.hosts.{}", super::problem::dotted(std::slice::from_ref(name))), what));
-                }
+            if let Ok(address) = text.parse::<IpAddr>() {
+                parsed.push(address);
+            } else {
+                let what = format!("`{}` is not an IP address", text.escape_debug());
+                problems.push(Problem::new(dotted(&["upstream".into(), "hosts".into(), name.clone()]), what));
             }
         }
         hosts.insert(name.to_ascii_lowercase(), parsed);
@@ -99,6 +98,7 @@ pub(super) fn network(settings: &Settings, beside: &Path, problems: &mut Vec<Pro
 
 /// `address:port`, or `localhost:port`.
 fn parse_listen(text: &str) -> Option<SocketAddr> {
-    let local = || text.strip_prefix("localhost:")?.parse().ok().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    let local =
+        || text.strip_prefix("localhost:")?.parse().ok().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     text.parse().ok().or_else(local)
 }

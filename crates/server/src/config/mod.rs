@@ -161,4 +161,3 @@ fn without_snippet(error: &str) -> String {
 
 /// The seeds' development address.
 const DEFAULT_LISTEN: &str = "127.0.0.1:8787";
-

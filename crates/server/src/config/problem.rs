@@ -57,9 +57,8 @@ impl std::error::Error for Problems {}
 
 /// A path as TOML writes it: keys that are not bare are quoted.
 pub(crate) fn dotted(path: &[String]) -> String {
-    let bare = |key: &str| {
-        !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
-    };
+    let bare =
+        |key: &str| !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
     let keys: Vec<String> = path.iter().map(|k| if bare(k) { k.clone() } else { format!("{k:?}") }).collect();
     keys.join(".")
 }

@@ -1,9 +1,9 @@
 //! From layers of values to [`Settings`], with every problem found on the way.
 
 use apex_core::settings::Settings;
+use figment::Figment;
 use figment::error::{Actual, Kind};
 use figment::value::{Dict, Num, Value};
-use figment::Figment;
 
 use super::env::truth;
 use super::problem::{Problem, dotted, suggestion};
@@ -46,7 +46,11 @@ impl Merged {
                 }
             }
             Value::Dict(..) => {}
-            Value::Array(..) | Value::Bool(..) | Value::Char(..) | Value::Empty(..) | Value::Num(..)
+            Value::Array(..)
+            | Value::Bool(..)
+            | Value::Char(..)
+            | Value::Empty(..)
+            | Value::Num(..)
             | Value::String(..) => {
                 let origin = self.origin_of(value);
                 out.push(Leaf { path: dotted(path), value: value.clone(), origin });
@@ -150,6 +154,7 @@ fn coerce(value: &Value, kind: &Kind) -> Option<Value> {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "figment's own words do for what serde never says here")]
 fn explain(path: &[String], kind: &Kind) -> Problem {
     let name = dotted(path);
     match kind {
@@ -169,6 +174,7 @@ fn explain(path: &[String], kind: &Kind) -> Problem {
 }
 
 /// What was found. Text is only repeated where a number was wanted: where a table was, it may be a key.
+#[expect(clippy::wildcard_enum_match_arm, reason = "figment's own words do for what TOML cannot say")]
 fn describe(path: &str, found: &Actual, expected: &str) -> String {
     match found {
         Actual::Str(_) | Actual::Bytes(_) | Actual::Char(_) if is_secret(path) => "text".to_owned(),

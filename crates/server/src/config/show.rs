@@ -29,7 +29,7 @@ impl Loaded {
         let (timeouts, limits, passthrough) = (&self.catalog.timeouts, &self.catalog.limits, &self.catalog.passthrough);
         let seconds = |d: Duration| d.as_secs_f64().to_string();
         let bytes = |n: u64| {
-            let (unit, name) = if n % (1 << 20) == 0 { (20, " MiB") } else { (0, "") };
+            let (unit, name) = if n.is_multiple_of(1 << 20) { (20, " MiB") } else { (0, "") };
             format!("\"{}{name}\"", n >> unit)
         };
         vec![

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::time::Duration;
 
+use apex_core::dialect::Dialect;
 use apex_core::record::Record;
 use apex_core::time::Timestamp;
 
@@ -52,8 +53,8 @@ fn fields(record: &Record) -> impl Iterator<Item = (&'static str, Value<'_>)> {
         ("method", Some(Value::Text(&record.method))),
         ("path", Some(Value::Text(&record.path))),
         ("label", text(record.label.as_deref())),
-        ("client_dialect", text(record.client_dialect.map(|d| d.as_str()))),
-        ("upstream_dialect", text(record.upstream_dialect.map(|d| d.as_str()))),
+        ("client_dialect", text(record.client_dialect.map(Dialect::as_str))),
+        ("upstream_dialect", text(record.upstream_dialect.map(Dialect::as_str))),
         ("provider", text(record.provider.as_deref())),
         ("via", text(record.via)),
         ("model", text(record.client_model.as_deref())),

@@ -12,8 +12,8 @@ pub(super) const NO_ARGUMENTS: &str = r#"{"type":"object","properties":{}}"#;
 /// Deepest schema that is rewritten.
 const MAX_DEPTH: usize = 64;
 
-/// Most values looked at while following references.
-const MAX_VALUES: usize = 100_000;
+/// Most bytes of schema read while following references.
+const MAX_READ: usize = 32 << 20;
 
 /// Members that structured output does not know; they move into the description.
 const CONSTRAINTS: &[&str] = &[
@@ -104,7 +104,7 @@ pub(super) fn restrict(schema: &RawValue) -> Result<Restricted, ()> {
 /// [`restrict`] for JSON text.
 pub(super) fn restrict_text(schema: &str) -> Result<Restricted, ()> {
     let raw: &RawValue = serde_json::from_str(schema).map_err(|_| ())?;
-    if kind(raw) != Kind::Object || (Walk { root: raw, path: Vec::new(), budget: MAX_VALUES }).is_recursive(raw, 0)? {
+    if kind(raw) != Kind::Object || (Walk { root: raw, path: Vec::new(), budget: MAX_READ }).is_recursive(raw, 0)? {
         return Err(());
     }
     let mut out = Vec::with_capacity(schema.len() + 64);
@@ -210,13 +210,13 @@ fn named(raw: &RawValue, out: &mut Vec<u8>, changed: &mut bool, depth: usize) ->
 struct Walk<'r> {
     root: &'r RawValue,
     path: Vec<String>,
-    /// Values left to look at: references can multiply without being recursive.
+    /// Bytes left to look at: references can multiply without being recursive.
     budget: usize,
 }
 
 impl<'r> Walk<'r> {
     fn is_recursive(&mut self, raw: &'r RawValue, depth: usize) -> Result<bool, ()> {
-        self.budget = self.budget.checked_sub(1).ok_or(())?;
+        self.budget = self.budget.checked_sub(raw.get().len()).ok_or(())?;
         if depth > MAX_DEPTH {
             return Err(());
         }
@@ -250,6 +250,7 @@ impl<'r> Walk<'r> {
         if target == "#" || self.path.contains(&target) {
             return Ok(true);
         }
+        self.budget = self.budget.checked_sub(self.root.get().len()).ok_or(())?;
         let schema = resolve(self.root, &target).ok_or(())?;
         self.path.push(target);
         let found = self.is_recursive(schema, depth + 1)?;

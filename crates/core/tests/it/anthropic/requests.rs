@@ -150,7 +150,7 @@ fn thinking_that_is_not_anthropics_never_goes_there() {
         r#"{"type":"redacted_thinking","data":"gw1.abc"}"#,
     ] {
         let body = format!(
-            r#"{{"messages":[{{"role":"assistant","content":[{block}]}},{{"role":"assistant","content":[{block},{{"type":"text","text":"t","citations":[{{"type":"web_search_result_location","encrypted_index":"gw1.x"}},{{"encrypted_index":"native"}}]}}]}}]}}"#
+            r#"{{"messages":[{{"role":"assistant","content":[{block}]}},{{"role":"assistant","content":[{block},{{"type":"text","text":"t","citations":[{{"type":"web_search_result_location","encrypted_index":"gw1.x"}},{{"encrypted_index":""}},{{"encrypted_index":"native"}}]}}]}}]}}"#
         );
         let request = anthropic::decode_request(&body).unwrap();
         if let Part::Reasoning(Reasoning::Thinking { signature, .. }) = &request.turns[0].parts[0] {

@@ -36,7 +36,8 @@ fn encode(events: Vec<Event<'_>>) -> String {
 
 /// The SSE text of `(type, members)` pairs.
 fn frames(frames: &[&str]) -> String {
-    frames.iter().map(|data| format!("event: {}\ndata: {data}\n\n", json(data)["type"].as_str().unwrap())).collect()
+    let frame = |data: &&str| format!("event: {}\ndata: {data}\n\n", json(data)["type"].as_str().unwrap());
+    frames.iter().map(frame).collect::<Vec<_>>().concat()
 }
 
 const START: &str =
@@ -205,6 +206,8 @@ fn endings_are_honest() {
     assert!(ends(&[START, STOP]));
     assert!(ends(&[START, STOP, END]));
     assert!(!ends(&[]));
+    let starts = decode(&frames(&[START, START, STOP, END]), Aliases::default());
+    assert_eq!(starts.iter().filter(|e| matches!(e, Event::Start { .. })).count(), 1);
     let error = r#"{"type":"error","error":{"type":"overloaded_error","message":"busy"}}"#;
     let events = decode(&frames(&[START, error, STOP, END]), Aliases::default());
     let [Event::Start { .. }, Event::Error(failure)] = events.as_slice() else { panic!("{events:?}") };

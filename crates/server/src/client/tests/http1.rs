@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::task::{Context, Poll, Waker};
 
 use apex_core::exchange::TransportErrorKind;
@@ -114,7 +115,7 @@ fn a_burst_is_drained_without_a_pause() {
             let mut burst = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_owned();
             for n in 0..200 {
                 let event = format!("data: {{\"n\":{n:04},\"text\":\"some words of an answer\"}}\n\n");
-                burst.push_str(&format!("{:x}\r\n{event}\r\n", event.len()));
+                let _ = write!(burst, "{:x}\r\n{event}\r\n", event.len());
             }
             burst.push_str("0\r\n\r\n");
             say(&mut tcp, &burst).await;

@@ -1,7 +1,7 @@
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
@@ -18,6 +18,8 @@ use tokio_rustls::TlsAcceptor;
 use super::*;
 use crate::local::LocalExecutor;
 
+static MADE: AtomicU32 = AtomicU32::new(0);
+
 /// A certificate for `name`, its own root.
 struct Certificate {
     dir: std::path::PathBuf,
@@ -27,7 +29,6 @@ struct Certificate {
 impl Certificate {
     fn new(name: &str, alpn: &[&[u8]]) -> Self {
         let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
-        static MADE: AtomicU32 = AtomicU32::new(0);
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("apex-tls-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();

@@ -1,6 +1,7 @@
 //! Tools and tool choice: <https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/implement-tool-use>.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use crate::hub::{Tool, ToolChoice, Untranslatable};
 use crate::json::{Arr, JsonStr, Members, Obj, RawValue, object};
@@ -45,6 +46,7 @@ impl<'r> Tools<'r> {
         let request = cx.request;
         for (at, tool) in request.tools.iter().enumerate() {
             if !is_allowed(tool, request.tool_choice.as_ref()) {
+                cx.losses.approx("tool_choice");
                 continue;
             }
             match tool {
@@ -75,9 +77,10 @@ impl<'r> Tools<'r> {
 
     /// A history with tool calls needs tools, even where the caller sends none any more.
     fn synthesise(&mut self, cx: &mut Context<'r>, conversation: &Conversation<'r>) {
+        let mut known = BTreeSet::new();
         for block in conversation.messages.iter().flat_map(|m| &m.blocks) {
             let Kind::ToolUse { name, .. } = &block.kind else { continue };
-            if !self.list.iter().any(|t| t.name.text() == name.text()) {
+            if known.insert(name.text()) {
                 cx.losses.approx("tools");
                 self.list.push(Definition {
                     name: name.clone(),

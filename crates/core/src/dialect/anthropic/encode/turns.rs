@@ -5,7 +5,7 @@
 //! it. The work goes segment by segment: the assistant's turns, then everything up to its next one.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::hub::{Aliases, Part, Role, ToolCall, ToolResult, Turn, Untranslatable};
 use crate::json::JsonStr;
@@ -24,15 +24,34 @@ pub(super) struct Conversation<'r> {
     pub(super) messages: Vec<Message<'r>>,
     /// Tool ids sent so far.
     ids: BTreeSet<String>,
+    /// How often each id of the caller came.
+    repeats: BTreeMap<String, u64>,
     /// System notes waiting for a user turn to be folded into.
     notes: Vec<Block<'r>>,
 }
 
-/// A call waiting for its result.
-struct Call<'r> {
-    original: JsonStr<'r>,
-    sent: JsonStr<'r>,
-    result: Option<Block<'r>>,
+/// The calls of consecutive assistant turns, waiting for their results.
+#[derive(Debug, Default)]
+struct Calls<'r> {
+    /// In call order: the id as sent, and the result once it is there.
+    list: Vec<(JsonStr<'r>, Option<Block<'r>>)>,
+    /// The caller's id: which calls have it, and how many of them are answered.
+    by_id: BTreeMap<String, (Vec<usize>, usize)>,
+}
+
+impl<'r> Calls<'r> {
+    fn push(&mut self, original: &JsonStr<'r>, sent: JsonStr<'r>) {
+        self.by_id.entry(original.text().into_owned()).or_default().0.push(self.list.len());
+        self.list.push((sent, None));
+    }
+
+    /// The first unanswered call of that id, else the last one (a second result replaces the first).
+    fn answer(&mut self, id: &JsonStr<'_>) -> Option<&mut (JsonStr<'r>, Option<Block<'r>>)> {
+        let (calls, answered) = self.by_id.get_mut(id.text().as_ref())?;
+        let at = calls.get(*answered).or(calls.last())?;
+        *answered += 1;
+        self.list.get_mut(*at)
+    }
 }
 
 impl<'r> Conversation<'r> {
@@ -63,8 +82,8 @@ impl<'r> Conversation<'r> {
     }
 
     /// Consecutive assistant turns; Anthropic merges them itself.
-    fn assistant(&mut self, cx: &mut Context<'r>, turns: &'r [Turn<'r>]) -> Vec<Call<'r>> {
-        let mut calls = Vec::new();
+    fn assistant(&mut self, cx: &mut Context<'r>, turns: &'r [Turn<'r>]) -> Calls<'r> {
+        let mut calls = Calls::default();
         for turn in turns {
             cx.turn_losses(turn);
             let mut blocks = parts::thinking(cx, &turn.parts);
@@ -73,7 +92,7 @@ impl<'r> Conversation<'r> {
                     Part::ToolCall(call) => {
                         let sent = self.id(&call.id);
                         blocks.push(cx.tool_use(call, sent.clone()));
-                        calls.push(Call { original: call.id.clone(), sent, result: None });
+                        calls.push(&call.id, sent);
                     }
                     Part::Document(_)
                     | Part::Image(_)
@@ -98,33 +117,25 @@ impl<'r> Conversation<'r> {
         cx: &mut Context<'r>,
         turns: &'r [Turn<'r>],
         range: std::ops::Range<usize>,
-        calls: &mut [Call<'r>],
+        calls: &mut Calls<'r>,
     ) -> Result<(), Untranslatable> {
-        let mut orphans = Vec::new();
+        let mut orphans = VecDeque::new();
         for at in range.clone() {
             for result in turns.get(at).into_iter().filter(|t| !is_system(t)).flat_map(|t| results(t)) {
                 let (content, cache) = parts::result(cx, result, at)?;
-                match open_call(calls, &result.call_id) {
-                    Some(call) => {
-                        if call.result.is_some() {
-                            cx.losses.approx("messages.tool_call_id");
-                        }
-                        let kind = Kind::ToolResult {
-                            id: call.sent.clone(),
-                            content,
-                            is_error: result.is_error.unwrap_or(false),
-                        };
-                        call.result = Some(Block { kind, cache });
-                    }
-                    None => orphans.append(&mut orphan(cx, result, content)),
+                let Some((sent, answer)) = calls.answer(&result.call_id) else {
+                    orphans.push_back((at, orphan(cx, result, content)));
+                    continue;
+                };
+                if answer.is_some() {
+                    cx.losses.approx("messages.tool_call_id");
                 }
+                let is_error = result.is_error.unwrap_or(false);
+                *answer = Some(Block { kind: Kind::ToolResult { id: sent.clone(), content, is_error }, cache });
             }
         }
         self.close_calls(cx, calls);
-        if !orphans.is_empty() {
-            self.user(orphans, true);
-        }
-        let after_results = !calls.is_empty();
+        let after_results = !calls.list.is_empty();
         let mut first_user = true;
         for at in range {
             let Some(turn) = turns.get(at) else { break };
@@ -140,29 +151,34 @@ impl<'r> Conversation<'r> {
                     first_user = false;
                     self.user(blocks, merge);
                 }
-                Role::Tool => cx.turn_losses(turn),
+                Role::Tool => {
+                    cx.turn_losses(turn);
+                    while let Some((_, blocks)) = orphans.pop_front_if(|(place, _)| *place == at) {
+                        self.user(blocks, after_results);
+                    }
+                }
                 Role::Assistant => {}
             }
+        }
+        if !self.notes.is_empty() {
+            self.user(Vec::new(), false);
         }
         Ok(())
     }
 
     /// Puts the results of `calls` into one user message; a call nobody answered would be a 400.
-    fn close_calls(&mut self, cx: &mut Context<'r>, calls: &mut [Call<'r>]) {
-        if calls.is_empty() {
-            return;
-        }
-        let blocks = calls
-            .iter_mut()
-            .map(|call| {
-                call.result.take().unwrap_or_else(|| {
-                    cx.losses.approx("messages.tool_calls");
-                    let content = Content::Text(JsonStr::escape("(no result was provided)"));
-                    Kind::ToolResult { id: call.sent.clone(), content, is_error: true }.into()
-                })
+    fn close_calls(&mut self, cx: &mut Context<'r>, calls: &mut Calls<'r>) {
+        let results = calls.list.iter_mut().map(|(sent, answer)| {
+            answer.take().unwrap_or_else(|| {
+                cx.losses.approx("messages.tool_calls");
+                let content = Content::Text(JsonStr::escape("(no result was provided)"));
+                Kind::ToolResult { id: sent.clone(), content, is_error: true }.into()
             })
-            .collect();
-        self.user(blocks, false);
+        });
+        let results: Vec<_> = results.collect();
+        if !results.is_empty() {
+            self.user(results, false);
+        }
     }
 
     /// A user turn; merged into the last message where that is the user's and `merge` says so.
@@ -195,9 +211,6 @@ impl<'r> Conversation<'r> {
 
     /// The first message must be the user's, and only some models continue an assistant turn.
     fn finish(&mut self, cx: &mut Context<'r>, turns: usize) -> Result<(), Untranslatable> {
-        if !self.notes.is_empty() {
-            self.user(Vec::new(), false);
-        }
         if self.messages.first().is_none_or(|m| m.role != "user") {
             cx.losses.approx("messages");
             let blocks = vec![Block::text(JsonStr::escape(OPENING))];
@@ -222,11 +235,15 @@ impl<'r> Conversation<'r> {
     fn id(&mut self, original: &JsonStr<'r>) -> JsonStr<'r> {
         // Anthropic sets no limit; 256 is beyond what any client makes.
         let mut sent = Aliases::id(original, 256);
-        let mut turn = 1;
-        while !self.ids.insert(sent.as_escaped().to_owned()) {
-            turn += 1;
-            // `#` is not legal in an id, so this is always hashed.
-            sent = Aliases::id(&JsonStr::owned(&format!("{}#{turn}", original.text())), 256).into_owned();
+        let times = self.repeats.entry(sent.as_escaped().to_owned()).or_default();
+        *times += 1;
+        while *times > 1 || !self.ids.insert(sent.as_escaped().to_owned()) {
+            // `#` is not legal in an id, so this is always hashed: the same for the same repetition in every request.
+            sent = Aliases::id(&JsonStr::owned(&format!("{}#{times}", original.text())), 256).into_owned();
+            if self.ids.insert(sent.as_escaped().to_owned()) {
+                break;
+            }
+            *times += 1;
         }
         sent
     }
@@ -247,16 +264,6 @@ fn results<'r>(turn: &'r Turn<'r>) -> impl Iterator<Item = &'r ToolResult<'r>> {
         | Part::ToolCall(_)
         | Part::Other { .. } => None,
     })
-}
-
-/// The first unanswered call of that id, else the last answered one (a second result replaces the first).
-fn open_call<'c, 'r>(calls: &'c mut [Call<'r>], id: &JsonStr<'_>) -> Option<&'c mut Call<'r>> {
-    let text = id.text();
-    let at = calls
-        .iter()
-        .position(|c| c.result.is_none() && c.original.text() == text)
-        .or_else(|| calls.iter().rposition(|c| c.original.text() == text))?;
-    calls.get_mut(at)
 }
 
 /// A result nobody asked for is a 400 at Anthropic: it becomes the user's words.

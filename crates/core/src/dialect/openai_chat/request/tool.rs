@@ -35,7 +35,9 @@ pub(super) fn decode<'a>(m: &mut Members<'a>, request: &mut Request<'a>, left: &
 
 fn tool(raw: &RawValue) -> Result<Tool<'_>, WireError> {
     let mut m = Members::of(raw)?;
-    match tag(&mut m)?.as_ref() {
+    // Some clients leave the type of a function out, and providers let them.
+    let kind = if m.get("type").is_none() && m.get("function").is_some() { "function".into() } else { tag(&mut m)? };
+    match kind.as_ref() {
         "custom" => {
             let mut inner =
                 m.take_object("custom")?.ok_or_else(|| WireError::new("custom", "missing required member"))?;
