@@ -6,7 +6,7 @@ use super::quirks::{
     StreamUsage, ToolId,
 };
 
-/// What reasoning models refuse: "temperature/top_p/penalties refused unless effort none" (section 2).
+/// What reasoning models refuse unless their effort is none (section 2).
 const SAMPLING: &[&str] = &["temperature", "top_p", "presence_penalty", "frequency_penalty"];
 
 /// Section 2, and the notes on `stop` and `reasoning_effort` in the list of Chat's members.
@@ -29,7 +29,7 @@ const OPENAI_MODELS: &[ModelRule] = &[
     ModelRule { glob: "chatgpt-*", refuses: &["reasoning_effort"], refuses_reasoning: &[] },
 ];
 
-/// "Reasoning models refuse presence_penalty, frequency_penalty, stop" (section 9).
+/// Its reasoning models refuse penalties and stop sequences (section 9).
 const GROK_MODELS: &[ModelRule] = &[
     ModelRule { glob: "grok-2*", refuses: &["reasoning_effort"], refuses_reasoning: &[] },
     ModelRule {
