@@ -12,6 +12,7 @@ mod anthropic;
 mod exchange;
 mod harness;
 mod openai_chat;
+mod pitfalls;
 mod providers;
 mod relay;
 mod upstream_error;
