@@ -21,7 +21,7 @@ fn sent(run: &Run) -> &[u8] {
 fn nothing_is_tried_again_after_the_first_byte() {
     // pitfall 38: a second attempt would run tools twice
     let mut run = Run::chat("gpt-5.5#openai", true);
-    run.sse().chunk(&say("a")).broken(apex_core::exchange::TransportErrorKind::Reset, true);
+    run.sse().chunk(say("a")).broken(apex_core::exchange::TransportErrorKind::Reset, true);
     assert_eq!((run.sent.len(), run.ended()), (1, ("truncated", Some(200), true)));
 }
 
@@ -32,8 +32,8 @@ fn streams_do_not_know_of_each_other() {
     a.sse();
     b.sse();
     for i in 0..50 {
-        a.chunk(&say(&format!("a{i}")));
-        b.chunk(&say(&format!("b{i}")));
+        a.chunk(say(&format!("a{i}")));
+        b.chunk(say(&format!("b{i}")));
     }
     assert!(!a.text().contains("\"b") && !b.text().contains("\"a0\""));
     assert_eq!(a.text().matches("text_delta").count(), 50);
@@ -76,7 +76,7 @@ fn one_huge_event_passes_in_linear_time() {
         for piece in say(&text).as_bytes().chunks(16 << 10) {
             run.input(apex_core::exchange::Input::UpstreamChunk(bytes::Bytes::copy_from_slice(piece)));
         }
-        run.chunk(&chat_chunk("{}", r#""stop""#)).close();
+        run.chunk(chat_chunk("{}", r#""stop""#)).close();
         assert!(run.text().len() > 20 << 20);
         assert_eq!(run.ended(), ("completed", Some(200), false));
     }
@@ -86,7 +86,7 @@ fn one_huge_event_passes_in_linear_time() {
 fn streams_ask_proxies_not_to_collect_them() {
     // pitfall 68
     for mut run in [Run::chat("gpt-5.5#openai", true), Run::messages("gpt-5.5#openai", true)] {
-        run.sse().chunk(&say("a"));
+        run.sse().chunk(say("a"));
         assert_eq!(
             (run.header("x-accel-buffering"), run.header("cache-control"), run.header("content-encoding")),
             ("no", "no-cache", "")
