@@ -12,6 +12,7 @@ use crate::dialect::{Dialect, StreamDecoder, StreamEncoder};
 use crate::hub::{Aliases, Failure, StopReason, Usage};
 use crate::inflate::Inflate;
 use crate::provider::Quirks;
+use crate::route::Operation;
 use crate::tap::Tap;
 
 /// What becomes of the upstream's body.
@@ -25,7 +26,12 @@ pub(super) enum Form {
     /// Bytes as they come, nothing added, nothing read.
     Raw,
     /// A stream was asked for; the first byte will tell whether it is one.
-    Sniff(Box<Pipe>, Box<Then>),
+    Sniff {
+        pipe: Box<Pipe>,
+        then: Box<Then>,
+        /// White space so far.
+        blank: BytesMut,
+    },
     Stream {
         pipe: Box<Pipe>,
         held: Option<Vec<u8>>,
@@ -86,10 +92,14 @@ impl Form {
     fn relay(upstream: &response::Parts, planned: &Planned) -> Self {
         let (dialect, quirks) = (planned.upstream, planned.quirks);
         let pipe = || Box::new(Pipe::relay(dialect, Tap::new(dialect, quirks)));
-        if media_type(&upstream.headers) == "text/event-stream" {
+        let stream = media_type(&upstream.headers) == "text/event-stream";
+        if (stream || planned.stream) && matches!(planned.operation, Operation::Json(_)) {
+            // Speech, images, plain completions: how their streams begin and end is not known here: nothing is added.
+            Self::Raw
+        } else if stream {
             Self::Stream { pipe: pipe(), held: Some(Vec::new()) }
         } else if planned.stream {
-            Self::Sniff(pipe(), Box::new(Then::Relay { dialect, quirks }))
+            Self::Sniff { pipe: pipe(), then: Box::new(Then::Relay { dialect, quirks }), blank: BytesMut::new() }
         } else {
             Self::Whole { dialect, quirks, copy: Some(BytesMut::new()), usage: Usage::default(), stop: None }
         }
@@ -107,7 +117,7 @@ impl Form {
         if media_type(&upstream.headers) == "text/event-stream" {
             Self::Stream { pipe, held: Some(Vec::new()) }
         } else {
-            Self::Sniff(pipe, Box::new(then))
+            Self::Sniff { pipe, then: Box::new(then), blank: BytesMut::new() }
         }
     }
 }

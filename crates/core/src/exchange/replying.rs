@@ -79,7 +79,11 @@ impl Replying {
             head.headers.remove(header::CONTENT_ENCODING);
             head.headers.remove(header::CONTENT_LENGTH);
         }
-        if planned.is_some() && matches!(form, Form::Stream { .. } | Form::Sniff(..)) {
+        if matches!(form, Form::Stream { .. }) {
+            // Something may be added to it.
+            head.headers.remove(header::CONTENT_LENGTH);
+        }
+        if planned.is_some() && matches!(form, Form::Stream { .. } | Form::Sniff { .. }) {
             let set = |headers: &mut HeaderMap, name: &'static str, value: &'static str| {
                 headers.insert(name, HeaderValue::from_static(value));
             };
@@ -132,7 +136,7 @@ impl Replying {
                 }
                 Progressed::default()
             }
-            Form::Sniff(..) => self.sniff(chunk, now),
+            Form::Sniff { .. } => self.sniff(&chunk, now),
             Form::Stream { pipe, held } => {
                 let mut progress = Progress::default();
                 pipe.push(&chunk, &mut progress);
@@ -146,12 +150,20 @@ impl Replying {
     }
 
     /// The first byte that is no white space tells JSON from a stream, whatever the content type says.
-    fn sniff(&mut self, chunk: Bytes, now: Timestamp) -> Progressed {
-        let Some(first) = chunk.iter().find(|b| !b.is_ascii_whitespace()) else { return Progressed::default() };
-        let json = matches!(first, b'{' | b'[');
-        let Form::Sniff(pipe, then) = std::mem::replace(&mut self.form, Form::Raw) else {
+    fn sniff(&mut self, chunk: &[u8], now: Timestamp) -> Progressed {
+        let Form::Sniff { pipe, then, mut blank } = std::mem::replace(&mut self.form, Form::Raw) else {
             return Progressed::default();
         };
+        let first = chunk.iter().find(|b| !b.is_ascii_whitespace());
+        blank.extend_from_slice(chunk);
+        if first.is_none() && blank.len() <= HOLD_BYTES {
+            self.form = Form::Sniff { pipe, then, blank };
+            return Progressed::default();
+        }
+        let json = matches!(first, Some(b'{' | b'['));
+        if !json {
+            self.head.headers.remove(header::CONTENT_LENGTH);
+        }
         self.form = match *then {
             Then::Relay { dialect, quirks } if json => {
                 Form::Whole { dialect, quirks, copy: Some(BytesMut::new()), usage: Usage::default(), stop: None }
@@ -159,7 +171,7 @@ impl Replying {
             then if json => Form::Collect { body: BytesMut::new(), then },
             Then::Fail(_) | Then::Relay { .. } | Then::Translate(_) => Form::Stream { pipe, held: Some(Vec::new()) },
         };
-        self.plain_chunk(chunk, now)
+        self.plain_chunk(blank.freeze(), now)
     }
 
     pub(super) fn end(&mut self, now: Timestamp) -> Progressed {
@@ -173,7 +185,7 @@ impl Replying {
                 }
                 Progressed { commit: true, done: Some(Outcome::Completed), ..Progressed::default() }
             }
-            Form::Sniff(..) => failed(bad_answer("the upstream answered with an empty stream"), Outcome::BadAnswer),
+            Form::Sniff { .. } => failed(bad_answer("the upstream answered with an empty stream"), Outcome::BadAnswer),
             Form::Collect { body, then } => {
                 let body = std::mem::take(body).freeze();
                 match then {
@@ -297,7 +309,7 @@ impl Replying {
             Form::Stream { pipe, .. } => (pipe.usage(), pipe.stop()),
             Form::Whole { usage, stop, .. } => (*usage, *stop),
             Form::Collect { then: Then::Translate(translating), .. } => translating.facts(),
-            Form::Collect { .. } | Form::Raw | Form::Sniff(..) => (Usage::default(), None),
+            Form::Collect { .. } | Form::Raw | Form::Sniff { .. } => (Usage::default(), None),
         }
     }
 
