@@ -417,3 +417,62 @@ fn passthrough_adds_nothing_and_waits_for_nothing() {
     let apex_core::exchange::Body::Bytes(sent) = &run.sent[0].body else { panic!("streamed") };
     assert_eq!(sent, body.replace("claude-opus-4.7", "mimo-v2.5-pro").as_bytes());
 }
+
+#[test]
+fn a_packed_error_goes_on_unpacked() {
+    use std::io::Write;
+    let body = r#"{"error":{"message":"no","type":"invalid_request_error","param":null,"code":null}}"#;
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packer.write_all(body.as_bytes()).unwrap();
+    let packed = packer.finish().unwrap();
+    let length = packed.len().to_string();
+    let mut run = Run::chat("gpt-5.5#openai", false);
+    run.upstream_head(
+        400,
+        &[("content-type", "application/json"), ("content-encoding", "gzip"), ("content-length", &length)],
+    );
+    run.input(Input::UpstreamChunk(packed.into())).close();
+    assert_eq!((run.text(), run.header("content-encoding"), run.header("content-length")), (body, "", ""));
+}
+
+/// Claude Code's title request sends a temperature, its main one an effort: neither may fail at a model that refuses it.
+#[test]
+fn what_a_model_refuses_is_left_out_and_named() {
+    let thinking = r#""thinking":{"type":"adaptive"},"output_config":{"effort":"high"}"#;
+    for (model, members, sent, named) in [
+        ("gpt-5.5#openai", r#""temperature":0.5"#, "max_completion_tokens", "temperature=drop"),
+        ("gpt-5.5#openai", r#""temperature":0.5,"thinking":{"type":"disabled"}"#, "temperature", "thinking=approx"),
+        ("gpt-4o#openai", thinking, "max_completion_tokens", "output_config.effort=drop"),
+        ("gpt-5.5#openai", thinking, "reasoning_effort", ""),
+        (
+            "o3#openai",
+            r#""stop_sequences":["x"],"top_p":0.5"#,
+            "max_completion_tokens",
+            "top_p=drop,stop_sequences=drop",
+        ),
+        ("grok-4#grok", r#""stop_sequences":["x"]"#, "max_completion_tokens", "stop_sequences=drop"),
+    ] {
+        let mut settings = settings();
+        settings
+            .providers
+            .insert("grok".into(), apex_core::settings::Provider { api_key: Some("k".into()), ..Default::default() });
+        let body = format!(
+            r#"{{"model":"{model}","max_tokens":100,{members},"messages":[{{"role":"user","content":"hi"}}]}}"#
+        );
+        let mut run = Run::begin(&catalog(&settings), post("/v1/messages", &[]), &body);
+        let apex_core::exchange::Body::Bytes(bytes) = &run.sent[0].body else { panic!("streamed") };
+        let upstream: serde_json::Value = serde_json::from_slice(bytes).unwrap();
+        assert!(upstream.get(sent).is_some(), "{model} {members}: {upstream}");
+        for dropped in named.split(',').filter_map(|n| n.strip_suffix("=drop")) {
+            let ours = match dropped {
+                "stop_sequences" => "stop",
+                "output_config.effort" => "reasoning_effort",
+                other => other,
+            };
+            assert!(upstream.get(ours).is_none(), "{upstream}");
+        }
+        run.json().input(Input::ClientGone);
+        let adjustments = run.record().adjustments.clone().unwrap_or_default();
+        assert_eq!(adjustments, named, "{model} {members}");
+    }
+}

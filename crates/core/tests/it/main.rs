@@ -12,4 +12,6 @@ mod anthropic;
 mod exchange;
 mod harness;
 mod openai_chat;
+mod providers;
+mod relay;
 mod upstream_error;

@@ -1,5 +1,7 @@
 //! The real binary from outside: sockets, signals, files.
 
+mod burst;
+mod cancel;
 mod clients;
 mod configuration;
 #[cfg(test)] // so that clippy takes its helpers for what they are
@@ -7,6 +9,12 @@ mod ending;
 #[cfg(test)]
 mod gateway;
 mod heads;
+#[cfg(test)]
+mod heavy;
 mod relay;
 mod reload;
+#[cfg(test)]
+mod scripted;
+#[cfg(test)]
 mod tls;
+mod whole;
