@@ -206,13 +206,11 @@ fn play(
         let mut fold = Fold::default();
         events.iter().for_each(|e| fold.push(e));
         let mut body = dialect::encode_reply(dialect, &fold.finish(), &context);
+        let head = whole_head(StatusCode::OK, &body);
         if script.cut {
             body.truncate(body.len() / 2);
         }
-        return Playback {
-            head: head(StatusCode::OK, "application/json"),
-            pieces: [(script.delay, body.into())].into(),
-        };
+        return Playback { head, pieces: [(script.delay, body.into())].into() };
     }
     let (mut sequencer, mut encoder) = (Sequencer::default(), StreamEncoder::new(dialect, context));
     let mut pieces = VecDeque::new();
@@ -242,11 +240,17 @@ fn error(dialect: Dialect, status: StatusCode, message: &str, seed: Seed) -> Pla
     };
     let (_, body) =
         dialect::encode_error(dialect, &Failure::upstream(kind, status, message), &format!("req_{}", seed.token(3)));
-    let mut head = head(status, "application/json");
+    let mut head = whole_head(status, &body);
     if status == StatusCode::TOO_MANY_REQUESTS {
         head.headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
     Playback { head, pieces: [(Duration::ZERO, body.into())].into() }
+}
+
+fn whole_head(status: StatusCode, body: &[u8]) -> response::Parts {
+    let mut parts = head(status, "application/json");
+    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    parts
 }
 
 fn head(status: StatusCode, content_type: &'static str) -> response::Parts {

@@ -113,11 +113,13 @@ pub struct Way {
     pub url: Uri,
 }
 
-/// The way of `operation` to a resolved name. `query` is the client's and goes along.
+/// The way of `operation` to a resolved name. `query` is the client's and goes along to its own dialect.
 pub fn way(name: &ModelRef, operation: Operation, query: Option<&str>, catalog: &Catalog) -> Result<Way, Refusal> {
     let provider = catalog.providers.get(&name.provider).ok_or(Refusal::UrlNotBuildable)?;
     let compat = compat_prefix(provider, operation, catalog);
     let dialect = choose_dialect(provider, operation, compat.is_some())?;
+    // A query is said in a dialect, too: Google refuses the `beta=true` of Messages clients.
+    let query = query.filter(|_| dialect == operation.dialect());
     let url = url(provider, operation, dialect, name, compat.is_some(), query, catalog)?;
     let model = compat.map_or_else(|| name.model.clone(), |prefix| format!("{prefix}/{}", name.model));
     Ok(Way { dialect, model, url })
@@ -192,10 +194,10 @@ fn key_for<'k>(ticket: &'k Ticket, provider: &'k Provider, catalog: &Catalog) ->
     if key.is_none() && provider.via == Via::Direct && !provider.own_base {
         let hint = match provider.key_variable {
             Some(variable) => format!(
-                "set {variable} or providers.{}.api_key, or bring your own key beside cf-aig-authorization",
+                "has no key; set {variable} or providers.{}.api_key, or bring your own key beside cf-aig-authorization",
                 provider.id
             ),
-            None => format!("set providers.{}.api_key", provider.id),
+            None => format!("has no key; set providers.{}.api_key", provider.id),
         };
         return Err(Refusal::ProviderNotConfigured { provider: provider.id.clone(), hint });
     }
@@ -235,9 +237,9 @@ fn url(
         Via::Direct => {
             let base = provider.base.as_ref().ok_or_else(|| {
                 missing(if provider.azure.is_some() {
-                    "set AZURE_RESOURCE or providers.azure-openai.resource"
+                    "has no resource; set AZURE_RESOURCE or providers.azure-openai.resource"
                 } else {
-                    "set ACCOUNT_ID, or providers.<id>.base_url"
+                    "has no base URL; set ACCOUNT_ID, or providers.<id>.base_url"
                 })
             })?;
             let (path, query) = match (&provider.azure, provider.paths.get(endpoint)) {
@@ -263,17 +265,16 @@ fn url(
             match &provider.azure {
                 _ if compat => cloudflare.base.join(&format!("{gateway}/compat/{endpoint}"), query),
                 Some(azure) => {
-                    let resource = azure
-                        .resource
-                        .as_ref()
-                        .ok_or_else(|| missing("set AZURE_RESOURCE or providers.azure-openai.resource"))?;
+                    let resource = azure.resource.as_ref().ok_or_else(|| {
+                        missing("has no resource; set AZURE_RESOURCE or providers.azure-openai.resource")
+                    })?;
                     let deployment = segment(&name.model).ok_or(Refusal::UrlNotBuildable)?;
                     let full = format!("{gateway}/{}/{resource}/{deployment}/{endpoint}", path.native);
                     cloudflare.base.join(&full, Some(&with_api_version(&azure.api_version, query)))
                 }
                 None if path.native.is_empty() => {
                     return Err(missing(
-                        "this endpoint of it is not served through Cloudflare; set providers.<id>.via = \"direct\"",
+                        "does not serve this endpoint through Cloudflare; set providers.<id>.via = \"direct\"",
                     ));
                 }
                 None => cloudflare.base.join(&format!("{gateway}/{}/{endpoint}", path.native), query),

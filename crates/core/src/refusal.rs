@@ -21,7 +21,7 @@ pub enum Refusal {
     #[error(
         "provider `{provider}` does not serve {endpoint} (it serves {served}); use one that does, or another endpoint"
     )]
-    EndpointNotServed { provider: String, endpoint: &'static str, served: String, not_found: bool },
+    EndpointNotServed { provider: String, endpoint: String, served: String, not_found: bool },
     #[error(
         "this request carries a credential of the gateway, which must not leave for a host named by a header; send that host's own key instead"
     )]
@@ -58,7 +58,8 @@ pub enum Refusal {
     Overloaded,
     #[error("passthrough is switched off on this gateway")]
     PassthroughOff,
-    #[error("provider `{provider}` has no key; {hint}")]
+    /// `hint` says what is missing, and how to give it.
+    #[error("provider `{provider}` {hint}")]
     ProviderNotConfigured { provider: String, hint: String },
     #[error("x-apex-strict: this request would be adjusted ({adjustments}); change it or leave the header out")]
     Strict { adjustments: String, param: Option<String> },

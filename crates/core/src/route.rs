@@ -51,15 +51,9 @@ impl Operation {
         }
     }
 
-    /// Its path with the slash, for messages.
-    pub const fn endpoint(self) -> &'static str {
-        match self {
-            Self::ChatCompletions => "/v1/chat/completions",
-            Self::CountTokens => "/v1/messages/count_tokens",
-            Self::Json(path) => path,
-            Self::Messages => "/v1/messages",
-            Self::Responses => "/v1/responses",
-        }
+    /// Its whole path, for messages.
+    pub fn endpoint(self) -> String {
+        format!("/v1/{}", self.path())
     }
 }
 

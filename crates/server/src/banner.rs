@@ -18,16 +18,18 @@ pub(crate) fn banner(loaded: &Loaded, address: SocketAddr) -> String {
     let _ = writeln!(out, "  configuration  {file}");
     let token = if catalog.gateway_token.is_some() { "a gateway token is required" } else { "open, no token" };
     let _ = writeln!(out, "  clients        {token}");
-    let live: Vec<String> = live(catalog).map(|p| format!("{} ({})", p.id, p.via.as_str())).collect();
-    let live = if live.is_empty() { "none has a key; clients may bring theirs".to_owned() } else { live.join(", ") };
-    let _ = writeln!(out, "  providers      {live}");
+    let ready: Vec<String> = live(catalog).map(|p| format!("{} ({})", p.id, p.via.as_str())).collect();
+    let ready = if ready.is_empty() { "none has a key; clients may bring theirs".to_owned() } else { ready.join(", ") };
+    let _ = writeln!(out, "  providers      {ready}");
     let passthrough = match catalog.passthrough.mode {
         PassthroughMode::Allowlist => "hosts in passthrough.allow_hosts only",
         PassthroughMode::Off => "off",
         PassthroughMode::Public => "any public host",
     };
     let _ = writeln!(out, "  passthrough    {passthrough}");
-    let model = if catalog.mock { "echo#mock" } else { "MODEL#PROVIDER" };
+    let some = |provider: &Provider| format!("MODEL#{}", provider.id);
+    let any = || live(catalog).next().map_or_else(|| "MODEL#PROVIDER".to_owned(), some);
+    let model = if catalog.mock { "echo#mock".to_owned() } else { any() };
     let token = if catalog.gateway_token.is_some() { " -H \"authorization: Bearer $GATEWAY_TOKEN\"" } else { "" };
     let _ = writeln!(
         out,

@@ -3,21 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use http::HeaderName;
-
+use super::providers::mock_provider;
 use super::{AllowedHost, Catalog, Cloudflare, Host, Limits, Passthrough, PassthroughMode, Surface, Timeouts};
-use crate::dialect::Dialect;
+use crate::provider::Provider;
 use crate::provider::table::{ROWS, row};
-use crate::provider::{Auth, Azure, AzureForm, CloudflarePath, Provider, Quirks, Via};
 use crate::secret::Secret;
-use crate::settings::{self, Problem, Settings};
+use crate::settings::{Problem, Settings};
 use crate::url::{Base, split_authority};
 
-/// Azure's API version where none is configured.
-const AZURE_API_VERSION: &str = "2025-04-01-preview";
-
 /// The id of the built-in provider.
-const MOCK: &str = "mock";
+pub(super) const MOCK: &str = "mock";
 
 impl Catalog {
     /// What `settings` mean on `host`, or everything that is wrong with them.
@@ -28,14 +23,15 @@ impl Catalog {
     }
 }
 
-struct Build<'s> {
-    settings: &'s Settings,
+/// A catalog being built.
+pub(super) struct Build<'s> {
+    pub(super) settings: &'s Settings,
     host: Host,
     problems: Vec<Problem>,
 }
 
 impl Build<'_> {
-    fn problem(&mut self, path: impl Into<String>, what: impl Into<String>) {
+    pub(super) fn problem(&mut self, path: impl Into<String>, what: impl Into<String>) {
         self.problems.push(Problem { path: path.into(), what: what.into() });
     }
 
@@ -116,167 +112,8 @@ impl Build<'_> {
         Some(Cloudflare { account_id, gateway_id, token, surface, base })
     }
 
-    fn base(&mut self, path: &str, text: &str) -> Option<Base> {
+    pub(super) fn base(&mut self, path: &str, text: &str) -> Option<Base> {
         Base::parse(text).map_err(|why| self.problem(path, format!("{why}; write it as https://host/path"))).ok()
-    }
-
-    fn provider(&mut self, id: &str, cloudflare: Option<&Cloudflare>) -> Option<Provider> {
-        let (settings, row) = (self.settings, row(id));
-        let none = settings::Provider::default();
-        let written = settings.providers.get(id).unwrap_or(&none);
-        let at = |key: &str| format!("providers.{id}.{key}");
-        if id.is_empty() || id.contains('#') || id.chars().any(|c| c.is_control() || c.is_whitespace() || c == ',') {
-            self.problem(format!("providers.{id}"), "a provider id may not be empty or hold `#`, `,` or white space");
-            return None;
-        }
-        let dialects = self.dialects(id, written, row.map_or(&[][..], |r| r.dialects));
-        let azure = (id == "azure-openai").then(|| self.azure(written));
-        let base = self.provider_base(id, written, row.map(|r| r.base_url), azure.as_ref());
-        if row.is_none() && written.base_url.is_none() {
-            self.problem(at("base_url"), "a custom provider needs one, for example \"http://127.0.0.1:9000/v1\"");
-        }
-        let auth = match written.auth.as_deref().or_else(|| row.and_then(|r| r.auth_header)) {
-            Some("bearer") => Auth::Bearer,
-            None if row.is_none() && dialects.first() == Some(&Dialect::Anthropic) => {
-                Auth::Header(HeaderName::from_static("x-api-key"))
-            }
-            None => Auth::Bearer,
-            Some(name) => {
-                if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
-                    Auth::Header(name)
-                } else {
-                    self.problem(at("auth"), "must be \"bearer\" or a header name");
-                    Auth::Bearer
-                }
-            }
-        };
-        let path = written
-            .cloudflare_path
-            .as_deref()
-            .map(|p| CloudflarePath { native: p.trim_matches('/').to_owned(), compat: row.and_then(|r| r.compat) });
-        let cloudflare_path = path.or_else(|| row.map(crate::provider::table::Row::cloudflare_path));
-        let via = self.via(id, written, cloudflare, cloudflare_path.as_ref());
-        Some(Provider {
-            id: id.to_owned(),
-            dialects,
-            base,
-            own_base: written.base_url.is_some(),
-            auth,
-            api_key: written.api_key.as_deref().and_then(Secret::new),
-            key_variable: row.and_then(|r| r.key_variables.first().copied()),
-            via,
-            cloudflare: cloudflare_path,
-            quirks: row.map_or(&Quirks::COMPATIBLE, |r| r.quirks),
-            azure,
-            paths: written
-                .paths
-                .iter()
-                .map(|(k, v)| (k.trim_matches('/').to_owned(), format!("/{}", v.trim_start_matches('/'))))
-                .collect(),
-            models: if written.models.is_empty() {
-                row.map_or_else(Vec::new, |r| r.models.iter().map(|m| (*m).to_owned()).collect())
-            } else {
-                written.models.clone()
-            },
-            first_byte: self.seconds(&at("first_byte"), written.first_byte),
-        })
-    }
-
-    fn dialects(&mut self, id: &str, written: &settings::Provider, default: &[Dialect]) -> Vec<Dialect> {
-        let Some(names) = &written.dialects else {
-            return if default.is_empty() { vec![Dialect::OpenAiChat] } else { default.to_vec() };
-        };
-        let mut dialects = Vec::new();
-        for name in names {
-            match name.parse() {
-                Ok(dialect) => dialects.push(dialect),
-                Err(()) => self.problem(
-                    format!("providers.{id}.dialects"),
-                    format!(
-                        "does not know \"{name}\": this release speaks openai-chat, openai-responses and anthropic"
-                    ),
-                ),
-            }
-        }
-        if names.is_empty() {
-            self.problem(format!("providers.{id}.dialects"), "must name at least one dialect");
-        }
-        dialects
-    }
-
-    fn provider_base(
-        &mut self,
-        id: &str,
-        written: &settings::Provider,
-        row_url: Option<&str>,
-        azure: Option<&Azure>,
-    ) -> Option<Base> {
-        if let Some(url) = &written.base_url {
-            return self.base(&format!("providers.{id}.base_url"), url);
-        }
-        let url = row_url?;
-        if url.contains("{resource}") {
-            let resource = azure?.resource.as_ref()?;
-            return Base::parse(&url.replace("{resource}", resource)).ok();
-        }
-        if url.contains("{account}") {
-            let account = given(self.settings.cloudflare.account_id.as_ref())?;
-            return Base::parse(&url.replace("{account}", &account)).ok();
-        }
-        Base::parse(url).ok()
-    }
-
-    fn azure(&mut self, written: &settings::Provider) -> Azure {
-        let resource = given(written.resource.as_ref());
-        if let Some(resource) = &resource
-            && (resource.len() > 63 || !resource.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
-        {
-            self.problem("providers.azure-openai.resource", "may hold letters, digits and `-` only, 63 at most");
-        }
-        let form = match written.form.as_deref() {
-            None | Some("deployment") => AzureForm::Deployment,
-            Some("v1") => AzureForm::V1,
-            Some(_) => {
-                self.problem("providers.azure-openai.form", "must be \"deployment\" or \"v1\"");
-                AzureForm::Deployment
-            }
-        };
-        let api_version = given(written.api_version.as_ref());
-        if let Some(version) = &api_version
-            && !version.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
-        {
-            self.problem("providers.azure-openai.api_version", "must look like 2024-10-21 or 2025-04-01-preview");
-        }
-        Azure { resource, api_version: api_version.unwrap_or_else(|| AZURE_API_VERSION.to_owned()), form }
-    }
-
-    fn via(
-        &mut self,
-        id: &str,
-        written: &settings::Provider,
-        cloudflare: Option<&Cloudflare>,
-        path: Option<&CloudflarePath>,
-    ) -> Via {
-        let reachable = cloudflare.is_some() && path.is_some();
-        match written.via.as_deref() {
-            Some("direct") => Via::Direct,
-            Some("cloudflare") if reachable => Via::Cloudflare,
-            Some("cloudflare") => {
-                let why = if cloudflare.is_none() {
-                    "needs ACCOUNT_ID and GATEWAY_ID"
-                } else {
-                    "needs cloudflare_path for a custom provider"
-                };
-                self.problem(format!("providers.{id}.via"), why);
-                Via::Direct
-            }
-            Some(_) => {
-                self.problem(format!("providers.{id}.via"), "must be \"direct\" or \"cloudflare\"");
-                Via::Direct
-            }
-            None if reachable => Via::Cloudflare,
-            None => Via::Direct,
-        }
     }
 
     fn names(&mut self, providers: &BTreeMap<String, Provider>) {
@@ -341,7 +178,7 @@ impl Build<'_> {
         }
     }
 
-    fn seconds(&mut self, path: &str, value: Option<f64>) -> Option<Duration> {
+    pub(super) fn seconds(&mut self, path: &str, value: Option<f64>) -> Option<Duration> {
         let seconds = value?;
         if !(0.001..=31_536_000.0).contains(&seconds) {
             self.problem(path, "must be seconds between 0.001 and a year");
@@ -386,7 +223,8 @@ impl Build<'_> {
     }
 }
 
-fn given(text: Option<&String>) -> Option<String> {
+/// `text`, unless it is empty.
+pub(super) fn given(text: Option<&String>) -> Option<String> {
     text.filter(|t| !t.is_empty()).cloned()
 }
 
@@ -405,29 +243,11 @@ fn bytes(text: &str) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(factor).filter(|n| *n > 0)
 }
 
-/// The built-in provider: no network, every dialect.
-fn mock_provider() -> Provider {
-    Provider {
-        id: MOCK.to_owned(),
-        dialects: vec![Dialect::OpenAiChat, Dialect::Anthropic],
-        base: None,
-        own_base: true,
-        auth: Auth::Bearer,
-        api_key: None,
-        key_variable: None,
-        via: Via::Mock,
-        cloudflare: None,
-        quirks: &Quirks::OPENAI,
-        azure: None,
-        paths: BTreeMap::new(),
-        models: vec!["echo".to_owned(), "script".to_owned()],
-        first_byte: None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::Via;
+    use crate::settings;
 
     const LOCAL: Host = Host { loopback: true, native: true };
     const OPEN: Host = Host { loopback: false, native: true };

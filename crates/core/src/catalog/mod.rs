@@ -1,6 +1,7 @@
 //! What the configuration means: parsed, complete, immutable. One snapshot serves a request from start to end.
 
 mod build;
+mod providers;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -4,6 +4,7 @@
 //! through [`Exchange::handle`]; whatever happens, the last step is exactly one `Finish` with the record.
 
 mod collected;
+mod form;
 mod input;
 mod pipe;
 mod replying;

@@ -6,18 +6,16 @@ use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{StatusCode, response};
 
-use super::collected::{Refusing, Translating};
+use super::form::{Form, Then};
 use super::pipe::{Pipe, Progress};
 use super::start::Planned;
-use super::{TransportError, TransportErrorKind, bad_answer, media_type, timeout};
+use super::{TransportError, TransportErrorKind, bad_answer, timeout};
 use crate::catalog::Timeouts;
-use crate::dialect::{Dialect, StreamDecoder, StreamEncoder};
-use crate::hub::{Aliases, ErrorKind, Failure, StopReason, Usage};
+use crate::hub::{ErrorKind, Failure, StopReason, Usage};
 use crate::inflate::Inflate;
-use crate::provider::Quirks;
 use crate::record::Outcome;
 use crate::reply::Whole;
-use crate::tap::{self, Tap};
+use crate::tap::{self};
 use crate::time::Timestamp;
 
 /// Largest error body that is read, and largest whole reply that is translated, in bytes.
@@ -66,44 +64,6 @@ pub(super) struct Replying {
     outcome: Outcome,
 }
 
-#[derive(Debug)]
-enum Form {
-    /// Kept whole, then turned into one reply.
-    Collect {
-        body: BytesMut,
-        then: Then,
-    },
-    /// Bytes as they come, nothing added, nothing read.
-    Raw,
-    /// A stream was asked for; the first byte will tell whether it is one.
-    Sniff(Box<Pipe>, Box<Then>),
-    Stream {
-        pipe: Box<Pipe>,
-        held: Option<Vec<u8>>,
-    },
-    /// Bytes as they come; a copy is read at the end.
-    Whole {
-        dialect: Dialect,
-        quirks: &'static Quirks,
-        copy: Option<BytesMut>,
-        usage: Usage,
-        stop: Option<StopReason>,
-    },
-}
-
-/// What happens to a collected body.
-#[derive(Debug)]
-enum Then {
-    /// An error of the upstream: relayed, rewritten or translated.
-    Fail(Box<Refusing>),
-    Translate(Box<Translating>),
-    /// A JSON body where a stream was asked for, in the client's own dialect.
-    Relay {
-        dialect: Dialect,
-        quirks: &'static Quirks,
-    },
-}
-
 impl Replying {
     /// Decides by the upstream's head what becomes of the body.
     pub(super) fn new(
@@ -113,32 +73,17 @@ impl Replying {
         dressing: &Dressing,
         now: Timestamp,
     ) -> Result<Self, Failure> {
-        let encoding =
-            upstream.headers.get(header::CONTENT_ENCODING).filter(|v| !v.as_bytes().eq_ignore_ascii_case(b"identity"));
-        let mut inflate = None;
-        let form = match planned {
-            None => Form::Raw,
-            Some(planned) if upstream.status.as_u16() >= 400 => {
-                inflate = encoding.map(Inflate::new).transpose().unwrap_or_default();
-                Form::Collect {
-                    body: BytesMut::new(),
-                    then: Then::Fail(Box::new(Refusing::new(upstream, planned, dressing))),
-                }
-            }
-            Some(planned) => match &planned.translation {
-                // Compressed although identity was asked for: relayed with the tap off.
-                None if encoding.is_some() => Form::Raw,
-                None => relay_form(upstream, planned),
-                Some(translation) => {
-                    inflate = encoding
-                        .map(Inflate::new)
-                        .transpose()
-                        .map_err(|_| bad_answer("the upstream compressed its reply in a way that cannot be read"))?;
-                    translate_form(upstream, planned, translation.aliases.clone(), dressing)
-                }
-            },
-        };
-        if planned.is_some() && matches!(form, Form::Stream { .. } | Form::Sniff(..)) {
+        let (form, inflate) = Form::choose(upstream, planned, dressing)?;
+        if inflate.is_some() {
+            // What is unpacked here goes on unpacked.
+            head.headers.remove(header::CONTENT_ENCODING);
+            head.headers.remove(header::CONTENT_LENGTH);
+        }
+        if matches!(form, Form::Stream { .. }) {
+            // Something may be added to it.
+            head.headers.remove(header::CONTENT_LENGTH);
+        }
+        if planned.is_some() && matches!(form, Form::Stream { .. } | Form::Sniff { .. }) {
             let set = |headers: &mut HeaderMap, name: &'static str, value: &'static str| {
                 headers.insert(name, HeaderValue::from_static(value));
             };
@@ -191,7 +136,7 @@ impl Replying {
                 }
                 Progressed::default()
             }
-            Form::Sniff(..) => self.sniff(chunk, now),
+            Form::Sniff { .. } => self.sniff(&chunk, now),
             Form::Stream { pipe, held } => {
                 let mut progress = Progress::default();
                 pipe.push(&chunk, &mut progress);
@@ -205,12 +150,20 @@ impl Replying {
     }
 
     /// The first byte that is no white space tells JSON from a stream, whatever the content type says.
-    fn sniff(&mut self, chunk: Bytes, now: Timestamp) -> Progressed {
-        let Some(first) = chunk.iter().find(|b| !b.is_ascii_whitespace()) else { return Progressed::default() };
-        let json = matches!(first, b'{' | b'[');
-        let Form::Sniff(pipe, then) = std::mem::replace(&mut self.form, Form::Raw) else {
+    fn sniff(&mut self, chunk: &[u8], now: Timestamp) -> Progressed {
+        let Form::Sniff { pipe, then, mut blank } = std::mem::replace(&mut self.form, Form::Raw) else {
             return Progressed::default();
         };
+        let first = chunk.iter().find(|b| !b.is_ascii_whitespace());
+        blank.extend_from_slice(chunk);
+        if first.is_none() && blank.len() <= HOLD_BYTES {
+            self.form = Form::Sniff { pipe, then, blank };
+            return Progressed::default();
+        }
+        let json = matches!(first, Some(b'{' | b'['));
+        if !json {
+            self.head.headers.remove(header::CONTENT_LENGTH);
+        }
         self.form = match *then {
             Then::Relay { dialect, quirks } if json => {
                 Form::Whole { dialect, quirks, copy: Some(BytesMut::new()), usage: Usage::default(), stop: None }
@@ -218,7 +171,7 @@ impl Replying {
             then if json => Form::Collect { body: BytesMut::new(), then },
             Then::Fail(_) | Then::Relay { .. } | Then::Translate(_) => Form::Stream { pipe, held: Some(Vec::new()) },
         };
-        self.plain_chunk(chunk, now)
+        self.plain_chunk(blank.freeze(), now)
     }
 
     pub(super) fn end(&mut self, now: Timestamp) -> Progressed {
@@ -232,7 +185,7 @@ impl Replying {
                 }
                 Progressed { commit: true, done: Some(Outcome::Completed), ..Progressed::default() }
             }
-            Form::Sniff(..) => failed(bad_answer("the upstream answered with an empty stream"), Outcome::BadAnswer),
+            Form::Sniff { .. } => failed(bad_answer("the upstream answered with an empty stream"), Outcome::BadAnswer),
             Form::Collect { body, then } => {
                 let body = std::mem::take(body).freeze();
                 match then {
@@ -356,39 +309,12 @@ impl Replying {
             Form::Stream { pipe, .. } => (pipe.usage(), pipe.stop()),
             Form::Whole { usage, stop, .. } => (*usage, *stop),
             Form::Collect { then: Then::Translate(translating), .. } => translating.facts(),
-            Form::Collect { .. } | Form::Raw | Form::Sniff(..) => (Usage::default(), None),
+            Form::Collect { .. } | Form::Raw | Form::Sniff { .. } => (Usage::default(), None),
         }
     }
 
     pub(super) fn collected(&self) -> usize {
         if let Form::Collect { body, .. } = &self.form { body.len() } else { 0 }
-    }
-}
-
-fn relay_form(upstream: &response::Parts, planned: &Planned) -> Form {
-    let (dialect, quirks) = (planned.upstream, planned.quirks);
-    let pipe = || Box::new(Pipe::relay(dialect, Tap::new(dialect, quirks)));
-    if media_type(&upstream.headers) == "text/event-stream" {
-        Form::Stream { pipe: pipe(), held: Some(Vec::new()) }
-    } else if planned.stream {
-        Form::Sniff(pipe(), Box::new(Then::Relay { dialect, quirks }))
-    } else {
-        Form::Whole { dialect, quirks, copy: Some(BytesMut::new()), usage: Usage::default(), stop: None }
-    }
-}
-
-fn translate_form(upstream: &response::Parts, planned: &Planned, aliases: Aliases, dressing: &Dressing) -> Form {
-    let context = planned.context(dressing);
-    let then = Then::Translate(Box::new(Translating::new(planned, aliases.clone(), context.clone())));
-    if !planned.stream {
-        return Form::Collect { body: BytesMut::new(), then };
-    }
-    let decoder = StreamDecoder::new(planned.upstream, planned.quirks, aliases);
-    let pipe = Box::new(Pipe::translate(decoder, StreamEncoder::new(planned.client, context)));
-    if media_type(&upstream.headers) == "text/event-stream" {
-        Form::Stream { pipe, held: Some(Vec::new()) }
-    } else {
-        Form::Sniff(pipe, Box::new(then))
     }
 }
 

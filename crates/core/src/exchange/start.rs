@@ -14,12 +14,14 @@ use crate::provider::Quirks;
 use crate::record::Mode;
 use crate::refusal::Refusal;
 use crate::reply;
+use crate::route::Operation;
 use crate::secret::Secret;
 use crate::splice::Document;
 
 /// What a reply in mode 1 needs to know of its request.
 #[derive(Debug)]
 pub(super) struct Planned {
+    pub(super) operation: Operation,
     pub(super) client: Dialect,
     pub(super) upstream: Dialect,
     pub(super) stream: bool,
@@ -118,7 +120,7 @@ impl Exchange {
         record
     }
 
-    fn planned(&mut self, operation: crate::route::Operation, plan: Plan, now: Timestamp) {
+    fn planned(&mut self, operation: Operation, plan: Plan, now: Timestamp) {
         let record = &mut self.record;
         record.provider = Some(plan.provider.clone());
         record.via = Some(plan.via.as_str());
@@ -130,6 +132,7 @@ impl Exchange {
         let own = self.catalog.providers.get(&plan.provider).and_then(|p| p.first_byte);
         self.first_byte = own.unwrap_or(self.first_byte);
         self.planned = Some(Planned {
+            operation,
             client: operation.dialect(),
             upstream: plan.upstream_dialect,
             stream: plan.stream,

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use apex_core::admit::{Admission, Target, Ticket, admit};
 use apex_core::catalog::{Catalog, Host};
-use apex_core::exchange::{Exchange, Input, Outgoing, Step, TransportError, TransportErrorKind};
+use apex_core::exchange::{Body, Exchange, Input, Outgoing, Step, TransportError, TransportErrorKind};
 use apex_core::record::Record;
 use apex_core::settings::{Provider, Settings};
 use apex_core::time::{Seed, Timestamp};
 use bytes::Bytes;
-use http::{Request, Response, request, response};
+use http::{HeaderMap, Request, Response, request, response};
 
 /// When every exchange of these tests begins.
 pub(crate) const START: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
@@ -29,10 +29,12 @@ pub(crate) fn catalog(settings: &Settings) -> Arc<Catalog> {
 }
 
 pub(crate) fn post(path: &str, headers: &[(&str, &str)]) -> request::Parts {
-    let mut builder = Request::post(path)
-        .header("host", "127.0.0.1:8787")
-        .header("authorization", "Bearer tok")
-        .header("content-type", "application/json");
+    bare_post(path, &[&[("authorization", "Bearer tok")], headers].concat())
+}
+
+/// Without credentials.
+pub(crate) fn bare_post(path: &str, headers: &[(&str, &str)]) -> request::Parts {
+    let mut builder = Request::post(path).header("host", "127.0.0.1:8787").header("content-type", "application/json");
     for (name, value) in headers {
         builder = builder.header(*name, *value);
     }
@@ -136,8 +138,8 @@ impl Run {
         self.upstream_head(200, &[("content-type", "application/json")])
     }
 
-    pub(crate) fn chunk(&mut self, text: &str) -> &mut Self {
-        self.input(Input::UpstreamChunk(Bytes::copy_from_slice(text.as_bytes())))
+    pub(crate) fn chunk(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
+        self.input(Input::UpstreamChunk(Bytes::copy_from_slice(bytes.as_ref())))
     }
 
     pub(crate) fn close(&mut self) -> &mut Self {
@@ -157,10 +159,19 @@ impl Run {
         let target = self.now + time;
         while self.end.is_none() && self.until <= target {
             self.now = self.now.max(self.until);
+            let due = self.until;
             self.input(Input::Deadline);
+            assert!(self.end.is_some() || self.until > due, "a deadline that stays due would spin the driver");
         }
         self.now = target;
         self
+    }
+
+    /// The body of the one request that went out.
+    pub(crate) fn sent_body(&self) -> &[u8] {
+        assert_eq!(self.sent.len(), 1, "{}", self.text());
+        let Body::Bytes(body) = &self.sent[0].body else { panic!("a streamed body") };
+        body
     }
 
     pub(crate) fn text(&self) -> &str {
@@ -201,3 +212,34 @@ pub(crate) fn chat_chunk(delta: &str, finish: &str) -> String {
 }
 
 pub(crate) const CHAT_HELLO: &str = r#"{"role":"assistant","content":""}"#;
+
+/// Headers as sorted lines.
+pub(crate) fn lines(headers: &HeaderMap) -> Vec<String> {
+    let mut lines: Vec<_> =
+        headers.iter().map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value.as_bytes()))).collect();
+    lines.sort();
+    lines
+}
+
+/// Compares `text` with a file of `tests/golden`; `APEX_GOLDEN=write` writes the file instead.
+#[allow(clippy::disallowed_methods, reason = "golden files are read and written by tests only")]
+pub(crate) fn golden(path: &str, text: &str) {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(path);
+    if std::env::var("APEX_GOLDEN").is_ok_and(|v| v == "write") {
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, text).unwrap();
+        return;
+    }
+    let want = std::fs::read_to_string(&file).unwrap_or_default().replace("\r\n", "\n");
+    if want == text {
+        return;
+    }
+    let at = want.lines().zip(text.lines()).take_while(|(a, b)| a == b).count();
+    let line = |text: &str| text.lines().nth(at).unwrap_or("(end)").to_owned();
+    panic!(
+        "{path} differs from line {}:\n  has: {}\n  now: {}\nrun with APEX_GOLDEN=write and review the difference",
+        at + 1,
+        line(&want),
+        line(text)
+    );
+}

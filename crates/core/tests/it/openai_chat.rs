@@ -12,6 +12,7 @@
 mod corpus;
 mod errors;
 mod from_anthropic;
+mod from_anthropic_members;
 mod props;
 mod quirks;
 mod replies;

@@ -12,6 +12,7 @@ mod stream;
 mod tests;
 
 pub(crate) use body::UpstreamBody;
+pub(crate) use error::is_broken_framing;
 pub(crate) use roots::tls_config;
 
 use std::net::SocketAddr;

@@ -43,6 +43,9 @@ impl Log {
         // A second start (in tests) leaves the first in place.
         let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
 
+        // A fault ends its request, not the process, and must not go unseen.
+        std::panic::set_hook(Box::new(|fault| tracing::error!(%fault, "a fault in the gateway: please report it")));
+
         let (sender, receiver) = sync_channel(CAPACITY);
         let dropped = Arc::new(AtomicU64::new(0));
         let records = Records { sender, dropped: dropped.clone() };
@@ -147,3 +150,18 @@ fn write(entries: &Receiver<Entry>, format: LogFormat, dropped: &AtomicU64) {
 
 const CAPACITY: usize = 16 << 10;
 const PAUSE: Duration = Duration::from_millis(25);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_counted() {
+        let (sender, receiver) = sync_channel(2);
+        let records = Records { sender, dropped: Arc::default() };
+        for _ in 0..5 {
+            records.put(Box::default());
+        }
+        assert_eq!((receiver.try_iter().count(), records.dropped.load(Ordering::Relaxed)), (2, 3));
+    }
+}

@@ -97,6 +97,18 @@ async fn a_stream_of_http2_that_nobody_reads_is_left() {
 }
 
 #[test]
+fn too_many_clients_wait_their_turn() {
+    let gateway = Gateway::start_with_files(32);
+    let crowd: Vec<_> = (0..40).map(|_| gateway.connect()).collect();
+    gateway.wait_for_log("cannot accept connections");
+    thread::sleep(Duration::from_millis(500));
+    let said = gateway.log().matches("cannot accept connections").count();
+    assert!(said < 10, "it must not spin: said so {said} times");
+    drop(crowd);
+    assert_eq!(gateway.chat("echo#mock").0, 200);
+}
+
+#[test]
 fn an_early_answer_does_not_wait_for_the_body() {
     let gateway = Gateway::start("");
     let mut raw = gateway.connect();

@@ -68,7 +68,22 @@ impl Gateway {
     }
 
     pub(crate) fn start_in(dir: Dir, args: &[&str]) -> Self {
-        let mut child = command(&dir, args, &[]).stderr(Stdio::piped()).spawn().unwrap();
+        let command = command(&dir, args, &[]);
+        Self::run(dir, command)
+    }
+
+    /// The same, with few files allowed.
+    pub(crate) fn start_with_files(files: u32) -> Self {
+        let dir = Dir::new();
+        let mut command = Command::new("/bin/sh");
+        let script =
+            format!("ulimit -n {files}; exec {} --listen 127.0.0.1:0 --threads 1", env!("CARGO_BIN_EXE_apex-ai-proxy"));
+        command.current_dir(dir.path()).env_clear().args(["-c", &script]).stdin(Stdio::null());
+        Self::run(dir, command)
+    }
+
+    fn run(dir: Dir, mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut said = String::new();
         let url = loop {

@@ -71,6 +71,10 @@ fn facts() {
     assert_eq!(out(&Quirks::GROQ)["messages"][2]["reasoning"], "why");
     // Pitfall 81: mirrors that refuse it get none.
     assert!(!out(&Quirks::OPENAI).to_string().contains("why"));
+    // Gemini wants a signature on the first call of each step; ours is the documented word for a lost one.
+    let google = out(&Quirks::GOOGLE_COMPAT);
+    let signature = &google["messages"][2]["tool_calls"][0]["extra_content"]["google"]["thought_signature"];
+    assert_eq!(*signature, "skip_thought_signature_validator");
     // OpenRouter gets it back with its signature.
     let details = out(&Quirks::OPENROUTER)["messages"][2]["reasoning_details"].clone();
     assert_eq!(details[0]["signature"], "S");
@@ -81,7 +85,9 @@ fn facts() {
 fn deepseek_without_thinking() {
     let body = r#"{"max_tokens":99,"thinking":{"type":"disabled"},"output_config":{"effort":"high"},"messages":[{"role":"user","content":"x"}],
         "tools":[{"name":"f","input_schema":{"type":"object"}}],"tool_choice":{"type":"tool","name":"f"}}"#;
-    let out = json(&foreign(body, &Quirks::DEEPSEEK).unwrap().body);
+    let encoded = foreign(body, &Quirks::DEEPSEEK).unwrap();
+    let out = json(&encoded.body);
+    assert_eq!(losses(&encoded), "");
     assert_eq!(out["thinking"], json!({"type":"disabled"}));
     assert!(out.get("reasoning_effort").is_none());
     // Without thinking it obeys a forced choice.

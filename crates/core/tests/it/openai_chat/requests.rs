@@ -156,7 +156,7 @@ fn messages_land_in_the_hub() {
         r#"{"messages":[
         {"role":"developer","content":"d","name":"n"},
         {"role":"user","content":[{"type":"text","text":"t","prompt_cache_breakpoint":{"mode":"explicit"}},
-            {"type":"image_url","image_url":{"url":"data:image\/png;base64,iVBO\/w==","detail":"low"}},
+            {"type":"image_url","image_url":{"url":"data:image\/png;charset=x;base64, iVBO\/w==","detail":"low"}},
             {"type":"image_url","image_url":"https://e.x/a.png"},
             {"type":"file","file":{"file_data":"data:application/pdf;base64,JVBE","filename":"a.pdf"}},
             {"type":"input_audio","input_audio":{"data":"","format":"wav"}}]},

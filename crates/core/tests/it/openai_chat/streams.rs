@@ -235,6 +235,14 @@ fn calls_in_every_shape() {
             ],
             r#"+0custom(a,f) 0"{}" -0"#,
         ),
+        (
+            "custom text that looks empty",
+            vec![
+                call(r#"{"index":0,"id":"a","type":"custom","custom":{"name":"f","input":"{}"}}"#),
+                call(r#"{"index":0,"custom":{"input":"x"}}"#),
+            ],
+            r#"+0custom(a,f) 0"{}" 0"x" -0"#,
+        ),
         ("never a name", vec![call(r#"{"index":0,"id":"a","function":{"arguments":"x"}}"#)], ""),
         (
             "interleaved",
@@ -285,6 +293,9 @@ fn ids_are_minted() {
         assert!(!id.is_empty() && *id != "null" && !ids[..at].contains(id), "{ids:?}");
     }
     assert_eq!(ids[2], "x");
+    // Workers AI: neither index nor id, two calls of one tool in one chunk.
+    let two = r#"{"tool_calls":[{"name":"f","arguments":"1"},{"name":"f","arguments":"2"}]}"#;
+    assert_eq!(deltas(TOLERANT, &[two], "stop").matches("call(").count(), 2);
     assert_eq!(deltas(TOLERANT, &list, "stop"), events);
 }
 

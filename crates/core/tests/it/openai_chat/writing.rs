@@ -174,6 +174,8 @@ fn every_stop_has_its_word() {
 
 #[test]
 fn a_stop_tells_what_it_hides() {
+    let plain = written(ended(Vec::new(), Stop::plain(StopReason::EndTurn, s("stop"))), context());
+    assert!(plain.contains(r#""finish_reason":"stop"}"#), "{plain}");
     let stop = Stop {
         reason: StopReason::StopSequence,
         sequence: Some(s("END")),

@@ -76,7 +76,16 @@ impl<'r> Encoder<'r> {
             ReasoningField::ReasoningContent => reasoning("reasoning_content", &spoken.thoughts, o),
         }
         if !spoken.calls.is_empty() {
-            o.arr("tool_calls", |a| spoken.calls.iter().for_each(|c| a.obj(|o| write_call(c, o))));
+            o.arr("tool_calls", |a| {
+                for (at, call) in spoken.calls.iter().enumerate() {
+                    a.obj(|o| {
+                        write_call(call, o);
+                        if at == 0 && self.quirks.call_signature {
+                            lost_signature(o);
+                        }
+                    });
+                }
+            });
         }
         if spoken.prefix {
             o.bool("prefix", true);
@@ -94,6 +103,14 @@ fn write_call(call: &Call<'_>, o: &mut Obj<'_>) {
     o.obj(kind, |o| {
         o.str("name", &call.name);
         o.str(body, &call.arguments);
+    });
+}
+
+/// <https://ai.google.dev/gemini-api/docs/thought-signatures>: what stands for a signature that another model or the
+/// way here lost.
+fn lost_signature(o: &mut Obj<'_>) {
+    o.obj("extra_content", |o| {
+        o.obj("google", |o| o.text("thought_signature", "skip_thought_signature_validator"));
     });
 }
 

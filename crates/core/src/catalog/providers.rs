@@ -1,0 +1,199 @@
+//! One provider, from its row and what was written.
+
+use std::collections::BTreeMap;
+
+use http::HeaderName;
+
+use super::Cloudflare;
+use super::build::{Build, MOCK, given};
+use crate::dialect::Dialect;
+use crate::provider::table::row;
+use crate::provider::{Auth, Azure, AzureForm, CloudflarePath, Provider, Quirks, Via};
+use crate::secret::Secret;
+use crate::settings;
+use crate::url::Base;
+
+/// Azure's API version where none is configured.
+const AZURE_API_VERSION: &str = "2025-04-01-preview";
+
+impl Build<'_> {
+    /// The provider `id`: its row of the table with what was written over it.
+    pub(super) fn provider(&mut self, id: &str, cloudflare: Option<&Cloudflare>) -> Option<Provider> {
+        let (settings, row) = (self.settings, row(id));
+        let none = settings::Provider::default();
+        let written = settings.providers.get(id).unwrap_or(&none);
+        let at = |key: &str| format!("providers.{id}.{key}");
+        if id.is_empty() || id.contains('#') || id.chars().any(|c| c.is_control() || c.is_whitespace() || c == ',') {
+            self.problem(format!("providers.{id}"), "a provider id may not be empty or hold `#`, `,` or white space");
+            return None;
+        }
+        let dialects = self.dialects(id, written, row.map_or(&[][..], |r| r.dialects));
+        let azure = (id == "azure-openai").then(|| self.azure(written));
+        let base = self.provider_base(id, written, row.map(|r| r.base_url), azure.as_ref());
+        if row.is_none() && written.base_url.is_none() {
+            self.problem(at("base_url"), "a custom provider needs one, for example \"http://127.0.0.1:9000/v1\"");
+        }
+        let auth = match written.auth.as_deref().or_else(|| row.and_then(|r| r.auth_header)) {
+            Some("bearer") => Auth::Bearer,
+            None if row.is_none() && dialects.first() == Some(&Dialect::Anthropic) => {
+                Auth::Header(HeaderName::from_static("x-api-key"))
+            }
+            None => Auth::Bearer,
+            Some(name) => {
+                if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
+                    Auth::Header(name)
+                } else {
+                    self.problem(at("auth"), "must be \"bearer\" or a header name");
+                    Auth::Bearer
+                }
+            }
+        };
+        let path = written
+            .cloudflare_path
+            .as_deref()
+            .map(|p| CloudflarePath { native: p.trim_matches('/').to_owned(), compat: row.and_then(|r| r.compat) });
+        let cloudflare_path = path.or_else(|| row.map(crate::provider::table::Row::cloudflare_path));
+        let via = self.via(id, written, cloudflare, cloudflare_path.as_ref());
+        Some(Provider {
+            id: id.to_owned(),
+            dialects,
+            base,
+            own_base: written.base_url.is_some(),
+            auth,
+            api_key: written.api_key.as_deref().and_then(Secret::new),
+            key_variable: row.and_then(|r| r.key_variables.first().copied()),
+            via,
+            cloudflare: cloudflare_path,
+            quirks: row.map_or(&Quirks::COMPATIBLE, |r| r.quirks),
+            azure,
+            paths: written
+                .paths
+                .iter()
+                .map(|(k, v)| (k.trim_matches('/').to_owned(), format!("/{}", v.trim_start_matches('/'))))
+                .collect(),
+            models: if written.models.is_empty() {
+                row.map_or_else(Vec::new, |r| r.models.iter().map(|m| (*m).to_owned()).collect())
+            } else {
+                written.models.clone()
+            },
+            first_byte: self.seconds(&at("first_byte"), written.first_byte),
+        })
+    }
+
+    fn dialects(&mut self, id: &str, written: &settings::Provider, default: &[Dialect]) -> Vec<Dialect> {
+        let Some(names) = &written.dialects else {
+            return if default.is_empty() { vec![Dialect::OpenAiChat] } else { default.to_vec() };
+        };
+        let mut dialects = Vec::new();
+        for name in names {
+            match name.parse() {
+                Ok(dialect) => dialects.push(dialect),
+                Err(()) => self.problem(
+                    format!("providers.{id}.dialects"),
+                    format!(
+                        "does not know \"{name}\": this release speaks openai-chat, openai-responses and anthropic"
+                    ),
+                ),
+            }
+        }
+        if names.is_empty() {
+            self.problem(format!("providers.{id}.dialects"), "must name at least one dialect");
+        }
+        dialects
+    }
+
+    fn provider_base(
+        &mut self,
+        id: &str,
+        written: &settings::Provider,
+        row_url: Option<&str>,
+        azure: Option<&Azure>,
+    ) -> Option<Base> {
+        if let Some(url) = &written.base_url {
+            return self.base(&format!("providers.{id}.base_url"), url);
+        }
+        let url = row_url?;
+        if url.contains("{resource}") {
+            let resource = azure?.resource.as_ref()?;
+            return Base::parse(&url.replace("{resource}", resource)).ok();
+        }
+        if url.contains("{account}") {
+            let account = given(self.settings.cloudflare.account_id.as_ref())?;
+            return Base::parse(&url.replace("{account}", &account)).ok();
+        }
+        Base::parse(url).ok()
+    }
+
+    fn azure(&mut self, written: &settings::Provider) -> Azure {
+        let resource = given(written.resource.as_ref());
+        if let Some(resource) = &resource
+            && (resource.len() > 63 || !resource.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
+        {
+            self.problem("providers.azure-openai.resource", "may hold letters, digits and `-` only, 63 at most");
+        }
+        let form = match written.form.as_deref() {
+            None | Some("deployment") => AzureForm::Deployment,
+            Some("v1") => AzureForm::V1,
+            Some(_) => {
+                self.problem("providers.azure-openai.form", "must be \"deployment\" or \"v1\"");
+                AzureForm::Deployment
+            }
+        };
+        let api_version = given(written.api_version.as_ref());
+        if let Some(version) = &api_version
+            && !version.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
+        {
+            self.problem("providers.azure-openai.api_version", "must look like 2024-10-21 or 2025-04-01-preview");
+        }
+        Azure { resource, api_version: api_version.unwrap_or_else(|| AZURE_API_VERSION.to_owned()), form }
+    }
+
+    fn via(
+        &mut self,
+        id: &str,
+        written: &settings::Provider,
+        cloudflare: Option<&Cloudflare>,
+        path: Option<&CloudflarePath>,
+    ) -> Via {
+        let reachable = cloudflare.is_some() && path.is_some();
+        match written.via.as_deref() {
+            Some("direct") => Via::Direct,
+            Some("cloudflare") if reachable => Via::Cloudflare,
+            Some("cloudflare") => {
+                let why = if cloudflare.is_none() {
+                    "needs ACCOUNT_ID and GATEWAY_ID"
+                } else {
+                    "needs cloudflare_path for a custom provider"
+                };
+                self.problem(format!("providers.{id}.via"), why);
+                Via::Direct
+            }
+            Some(_) => {
+                self.problem(format!("providers.{id}.via"), "must be \"direct\" or \"cloudflare\"");
+                Via::Direct
+            }
+            None if reachable => Via::Cloudflare,
+            None => Via::Direct,
+        }
+    }
+}
+
+/// The built-in provider: no network, every dialect.
+pub(super) fn mock_provider() -> Provider {
+    Provider {
+        id: MOCK.to_owned(),
+        dialects: vec![Dialect::OpenAiChat, Dialect::Anthropic],
+        base: None,
+        own_base: true,
+        auth: Auth::Bearer,
+        api_key: None,
+        key_variable: None,
+        via: Via::Mock,
+        cloudflare: None,
+        quirks: &Quirks::OPENAI,
+        azure: None,
+        paths: BTreeMap::new(),
+        models: vec!["echo".to_owned(), "script".to_owned()],
+        first_byte: None,
+    }
+}

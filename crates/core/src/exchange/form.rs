@@ -1,0 +1,123 @@
+//! The five forms a reply can take, chosen by the upstream's head.
+
+use bytes::BytesMut;
+use http::{header, response};
+
+use super::collected::{Refusing, Translating};
+use super::pipe::Pipe;
+use super::replying::Dressing;
+use super::start::Planned;
+use super::{bad_answer, media_type};
+use crate::dialect::{Dialect, StreamDecoder, StreamEncoder};
+use crate::hub::{Aliases, Failure, StopReason, Usage};
+use crate::inflate::Inflate;
+use crate::provider::Quirks;
+use crate::route::Operation;
+use crate::tap::Tap;
+
+/// What becomes of the upstream's body.
+#[derive(Debug)]
+pub(super) enum Form {
+    /// Kept whole, then turned into one reply.
+    Collect {
+        body: BytesMut,
+        then: Then,
+    },
+    /// Bytes as they come, nothing added, nothing read.
+    Raw,
+    /// A stream was asked for; the first byte will tell whether it is one.
+    Sniff {
+        pipe: Box<Pipe>,
+        then: Box<Then>,
+        /// White space so far.
+        blank: BytesMut,
+    },
+    Stream {
+        pipe: Box<Pipe>,
+        held: Option<Vec<u8>>,
+    },
+    /// Bytes as they come; a copy is read at the end.
+    Whole {
+        dialect: Dialect,
+        quirks: &'static Quirks,
+        copy: Option<BytesMut>,
+        usage: Usage,
+        stop: Option<StopReason>,
+    },
+}
+
+/// What happens to a collected body.
+#[derive(Debug)]
+pub(super) enum Then {
+    /// An error of the upstream: relayed, rewritten or translated.
+    Fail(Box<Refusing>),
+    Translate(Box<Translating>),
+    /// A JSON body where a stream was asked for, in the client's own dialect.
+    Relay {
+        dialect: Dialect,
+        quirks: &'static Quirks,
+    },
+}
+
+impl Form {
+    /// Decides by the upstream's head, and how the body must be unpacked first.
+    pub(super) fn choose(
+        upstream: &response::Parts,
+        planned: Option<&Planned>,
+        dressing: &Dressing,
+    ) -> Result<(Self, Option<Inflate>), Failure> {
+        // Passthrough looks at nothing.
+        let Some(planned) = planned else { return Ok((Self::Raw, None)) };
+        let encoding =
+            upstream.headers.get(header::CONTENT_ENCODING).filter(|v| !v.as_bytes().eq_ignore_ascii_case(b"identity"));
+        if upstream.status.as_u16() >= 400 {
+            // One that cannot be unpacked is told by its status alone.
+            let inflate = encoding.and_then(|e| Inflate::new(e).ok());
+            let then = Then::Fail(Box::new(Refusing::new(upstream, planned, dressing)));
+            return Ok((Self::Collect { body: BytesMut::new(), then }, inflate));
+        }
+        match &planned.translation {
+            // Compressed although identity was asked for: relayed with the tap off.
+            None if encoding.is_some() => Ok((Self::Raw, None)),
+            None => Ok((Self::relay(upstream, planned), None)),
+            Some(translation) => {
+                let unreadable = |_| bad_answer("the upstream compressed its reply in a way that cannot be read");
+                let inflate = encoding.map(Inflate::new).transpose().map_err(unreadable)?;
+                Ok((Self::translate(upstream, planned, translation.aliases.clone(), dressing), inflate))
+            }
+        }
+    }
+
+    /// The client's own dialect: bytes pass.
+    fn relay(upstream: &response::Parts, planned: &Planned) -> Self {
+        let (dialect, quirks) = (planned.upstream, planned.quirks);
+        let pipe = || Box::new(Pipe::relay(dialect, Tap::new(dialect, quirks)));
+        let stream = media_type(&upstream.headers) == "text/event-stream";
+        if (stream || planned.stream) && matches!(planned.operation, Operation::Json(_)) {
+            // Speech, images, plain completions: how their streams begin and end is not known here: nothing is added.
+            Self::Raw
+        } else if stream {
+            Self::Stream { pipe: pipe(), held: Some(Vec::new()) }
+        } else if planned.stream {
+            Self::Sniff { pipe: pipe(), then: Box::new(Then::Relay { dialect, quirks }), blank: BytesMut::new() }
+        } else {
+            Self::Whole { dialect, quirks, copy: Some(BytesMut::new()), usage: Usage::default(), stop: None }
+        }
+    }
+
+    /// Another dialect.
+    fn translate(upstream: &response::Parts, planned: &Planned, aliases: Aliases, dressing: &Dressing) -> Self {
+        let context = planned.context(dressing);
+        let then = Then::Translate(Box::new(Translating::new(planned, aliases.clone(), context.clone())));
+        if !planned.stream {
+            return Self::Collect { body: BytesMut::new(), then };
+        }
+        let decoder = StreamDecoder::new(planned.upstream, planned.quirks, aliases);
+        let pipe = Box::new(Pipe::translate(decoder, StreamEncoder::new(planned.client, context)));
+        if media_type(&upstream.headers) == "text/event-stream" {
+            Self::Stream { pipe, held: Some(Vec::new()) }
+        } else {
+            Self::Sniff { pipe, then: Box::new(then), blank: BytesMut::new() }
+        }
+    }
+}
