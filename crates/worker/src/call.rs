@@ -144,7 +144,7 @@ pub(crate) async fn background(call: Rc<Call>) {
 /// How JavaScript says that the client left.
 #[wasm_bindgen]
 #[derive(Debug)]
-pub struct Leave(Weak<Call>);
+pub(crate) struct Leave(Weak<Call>);
 
 #[wasm_bindgen]
 impl Leave {
@@ -158,7 +158,7 @@ impl Leave {
 /// How JavaScript brings the upstream's body.
 #[wasm_bindgen]
 #[derive(Debug)]
-pub struct Feed {
+pub(crate) struct Feed {
     call: Weak<Call>,
     slot: Rc<Slot>,
 }

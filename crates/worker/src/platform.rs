@@ -107,6 +107,11 @@ impl Platform for Host {
         }
     }
 
+    fn is_client_gone(_: &String) -> bool {
+        // Framing is the runtime's: what it hands over breaks off only with the client.
+        true
+    }
+
     async fn offload<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> T {
         job()
     }
