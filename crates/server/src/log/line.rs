@@ -1,11 +1,9 @@
 //! A record as one line, named like the lines of `tracing`, so that both are read alike.
 
 use std::io::Write as _;
-use std::time::Duration;
 
-use apex_core::dialect::Dialect;
 use apex_core::record::Record;
-use apex_core::time::Timestamp;
+use apex_core::record::line::{Value, fields, json, rfc3339};
 
 use crate::cli::LogFormat;
 
