@@ -147,6 +147,7 @@ pub(crate) async fn background(call: Rc<Call>) {
 pub(crate) struct Leave(Weak<Call>);
 
 #[wasm_bindgen]
+#[allow(unreachable_pub, reason = "wasm-bindgen exports public functions only")]
 impl Leave {
     pub fn gone(&self) {
         if let Some(call) = self.0.upgrade() {
@@ -164,6 +165,7 @@ pub(crate) struct Feed {
 }
 
 #[wasm_bindgen]
+#[allow(unreachable_pub, reason = "wasm-bindgen exports public functions only")]
 impl Feed {
     pub fn push(&self, chunk: Vec<u8>) {
         self.slot.chunks.borrow_mut().push_back(chunk.into());
@@ -210,12 +212,10 @@ impl Slot {
         if let Some(chunk) = self.chunks.borrow_mut().pop_front() {
             return Poll::Ready(Some(Ok(chunk)));
         }
-        match self.end.take() {
-            Some(end) => Poll::Ready(end.err().map(Err)),
-            None => {
-                self.waker.replace(Some(cx.waker().clone()));
-                Poll::Pending
-            }
+        if let Some(end) = self.end.take() {
+            return Poll::Ready(end.err().map(Err));
         }
+        self.waker.replace(Some(cx.waker().clone()));
+        Poll::Pending
     }
 }
