@@ -70,7 +70,13 @@ export class Call {
   constructor(request, leave) {
     this.request = request;
     this.leave = leave; // tells the module that the client left
-    this.left = () => this.leave?.gone();
+    this.left = () => {
+      // Said once; and nothing may free what is being called.
+      const { leave } = this;
+      this.leave = undefined;
+      leave?.gone();
+      leave?.free();
+    };
     request.signal?.addEventListener("abort", this.left);
   }
 
