@@ -4,14 +4,20 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 
 const require = createRequire(import.meta.url);
-// Runtimes differ in what they notice (README.md): the pinned one, not the one miniflare brings.
+// Releases of the runtime differ in what they tell of a broken connection (docs/worker.md): where the pinned one exists
+// it is used, else the one that miniflare brings.
 const cpu = process.arch === 'x64' ? '64' : process.arch;
-const os = process.platform === 'win32' ? 'windows' : process.platform;
-export const RUNTIME = createRequire(require.resolve('workerd')).resolve(
-  `@cloudflare/workerd-${os}-${cpu}/bin/workerd${os === 'windows' ? '.exe' : ''}`,
-);
-process.env.MINIFLARE_WORKERD_PATH ??= RUNTIME;
+export const RUNTIME = resolved(`@cloudflare/workerd-${process.platform}-${cpu}/bin/workerd`);
+if (RUNTIME) process.env.MINIFLARE_WORKERD_PATH ??= RUNTIME;
 const { Miniflare } = await import('miniflare');
+
+function resolved(name) {
+  try {
+    return require.resolve(name);
+  } catch {
+    return undefined;
+  }
+}
 
 // As in wrangler.example.jsonc.
 export const COMPATIBILITY = { date: '2026-04-01', flags: ['enable_request_signal'] };
