@@ -476,3 +476,27 @@ fn what_a_model_refuses_is_left_out_and_named() {
         assert_eq!(adjustments, named, "{model} {members}");
     }
 }
+
+#[test]
+fn debug_shows_heads_without_secrets() {
+    let mut verbose = settings();
+    verbose.debug = Some(true);
+    let mut run = Run::begin(
+        &catalog(&verbose),
+        post("/v1/chat/completions?key=CANARY", &[("x-api-key", "CANARY")]),
+        &chat_body("gpt-5.5#openai", false),
+    );
+    run.upstream_head(200, &[("set-cookie", "CANARY"), ("x-request-id", "up")]).input(Input::ClientGone);
+    let trace = run.record().trace.clone().unwrap();
+    for want in [
+        "client POST /v1/chat/completions?key=***",
+        "upstream POST https://api.openai.com/v1/chat/completions",
+        "upstream answered 200 OK",
+        "x-request-id: up",
+        "authorization: ***",
+    ] {
+        assert!(trace.contains(want), "{want} not in {trace}");
+    }
+    assert!(!trace.contains("CANARY") && !trace.contains("sk-openai") && !trace.contains("tok"), "{trace}");
+    assert!(Run::chat("gpt-5.5#openai", false).input(Input::ClientGone).record().trace.is_none());
+}
