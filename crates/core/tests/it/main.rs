@@ -5,6 +5,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::too_many_lines,
     reason = "a test that cannot go on must stop where it is"
 )]
 
@@ -12,6 +13,7 @@ mod anthropic;
 mod exchange;
 mod harness;
 mod openai_chat;
+mod pitfalls;
 mod providers;
 mod relay;
 mod upstream_error;

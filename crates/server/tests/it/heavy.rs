@@ -1,5 +1,6 @@
 //! A huge request does not hold up those beside it on the same thread.
 
+use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -63,7 +64,7 @@ fn delays(both: &Scripted, sent: &Arc<Mutex<Sent>>, beside: impl FnOnce() + Send
 
 /// When each delta was there.
 fn received(raw: &mut Raw) -> Vec<Instant> {
-    let (mut times, mut text, mut buffer) = (Vec::new(), String::new(), [0; 1 << 16]);
+    let (mut times, mut text, mut buffer) = (Vec::new(), String::new(), vec![0; 1 << 16]);
     loop {
         match raw.0.read(&mut buffer) {
             Ok(0) => return times,
@@ -115,9 +116,10 @@ fn conversation() -> String {
     while body.len() < 55 << 20 {
         body.push_str(&turn);
     }
-    body.push_str(&format!(
+    let _ = write!(
+        body,
         r#"{{"role":"user","content":[{{"type":"image","source":{{"type":"base64","media_type":"image/png","data":"{picture}"}}}}]}}]}}"#
-    ));
+    );
     while body.len() < 60 << 20 {
         body.push(' ');
     }
@@ -158,9 +160,9 @@ fn sixty_mebibytes_beside_a_stream() {
         });
         let more = beside.worst().saturating_sub(alone.worst());
         println!(
-            "try {number}: {:.1} MiB in {took:.1?}; delay of a delta alone: median {:.1?}, p99 {:.1?}, worst {:.1?} (of {}); \
+            "try {number}: {} MiB in {took:.1?}; delay of a delta alone: median {:.1?}, p99 {:.1?}, worst {:.1?} (of {}); \
              beside it: median {:.1?}, p99 {:.1?}, worst {:.1?} (of {}); more: {more:.1?}",
-            request.len() as f64 / f64::from(1 << 20),
+            request.len() >> 20,
             alone.median(),
             alone.p99(),
             alone.worst(),

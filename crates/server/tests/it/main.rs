@@ -1,10 +1,11 @@
 //! The real binary from outside: sockets, signals, files.
 
 mod burst;
+#[cfg(test)] // so that clippy takes its helpers for what they are
 mod cancel;
 mod clients;
 mod configuration;
-#[cfg(test)] // so that clippy takes its helpers for what they are
+#[cfg(test)]
 mod ending;
 #[cfg(test)]
 mod gateway;
@@ -17,4 +18,5 @@ mod reload;
 mod scripted;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
 mod whole;
