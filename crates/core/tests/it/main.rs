@@ -10,6 +10,7 @@
 )]
 
 mod anthropic;
+mod corpus;
 mod exchange;
 mod harness;
 mod openai_chat;
