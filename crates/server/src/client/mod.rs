@@ -3,7 +3,6 @@
 mod body;
 mod connect;
 mod error;
-mod filter;
 mod http1;
 mod http2;
 mod pool;
