@@ -17,7 +17,8 @@ use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
 use http_body::Body;
 
-use crate::drive::{Buffered, Drive, HEAVY, Permit};
+use crate::account::{Buffered, Permit};
+use crate::drive::{Drive, HEAVY};
 use crate::{Peer, Platform, ReplyBody, Sleep};
 
 /// How fast a body must come, after the grace of `timeouts.client_head`.

@@ -58,6 +58,7 @@ impl Quirks {
         parallel_tool_calls: true,
         strict_tools: true,
         plain_schema: false,
+        plain_patterns: false,
         empty_tool_result: "",
         developer_role: false,
         content: ContentForm::Parts,
@@ -203,6 +204,8 @@ impl Quirks {
 
     /// DeepSeek (section 8).
     pub const DEEPSEEK: Self = Self {
+        // Patterns with `\\0` or lookaround are refused (schema profile of the mapping rules, section 4).
+        plain_patterns: true,
         // "No seed, no n, no `user` (use user_id)"; logprobs are refused while thinking, which is the default.
         drop: &["seed", "n", "user", "parallel_tool_calls", "store", "metadata", "service_tier"],
         relay_patches: &[

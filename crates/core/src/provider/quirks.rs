@@ -34,6 +34,8 @@ pub struct Quirks {
     pub strict_tools: bool,
     /// `$schema` at the root of a schema is refused: left out of a copy.
     pub plain_schema: bool,
+    /// Regular expressions with lookaround or `\\0` kill its grammar compiler: rewritten in a copy.
+    pub plain_patterns: bool,
     /// What stands in for the empty text of a tool result.
     pub empty_tool_result: &'static str,
     /// System prompts go as `developer`? (OpenAI takes both; compatibles know only `system`.)

@@ -5,13 +5,16 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::too_many_lines,
     reason = "a test that cannot go on must stop where it is"
 )]
 
 mod anthropic;
+mod corpus;
 mod exchange;
 mod harness;
 mod openai_chat;
+mod pitfalls;
 mod providers;
 mod relay;
 mod upstream_error;

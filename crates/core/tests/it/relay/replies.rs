@@ -199,7 +199,7 @@ fn an_event_of_two_megabytes() {
         all.insert(1, &event);
         let body = all.concat();
         for size in [body.len(), 1 << 20, 64 << 10, 8191] {
-            let cuts: Vec<_> = (1..).map(|i| i * size).take_while(|c| *c < body.len()).collect();
+            let cuts: Vec<_> = (size..body.len()).step_by(size).collect();
             let run = relayed(begin(dialect, true), STREAM, body.as_bytes(), &cuts);
             assert!(run.text() == body, "{dialect} in pieces of {size}: {} of {} bytes", run.body.len(), body.len());
             assert_eq!(run.ended(), ("completed", Some(200), false));

@@ -1,0 +1,190 @@
+//! Recorded traffic of real providers: everything is understood, translated, and comes out in a form the official SDKs
+//! accept. The recordings are no part of the product; without them the test says so and passes.
+//!
+//! `cargo test -p apex-core --test it corpus -- --nocapture` prints the table.
+
+mod grammar;
+mod known;
+mod replies;
+mod requests;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use apex_core::dialect::Dialect;
+use apex_core::provider::Quirks;
+use apex_core::provider::table::row;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// Recorded interfaces, and the provider each stands for; `custom` is one nobody described.
+const APIS: &[(&str, &str)] = &[
+    ("anthropic.messages", "anthropic"),
+    ("openai.chat", "openai"),
+    ("azure.chat", "azure-openai"),
+    ("cerebras.chat", "cerebras"),
+    ("deepseek.chat", "deepseek"),
+    ("gemini.openai_compat.chat", "google-ai-studio"),
+    ("groq.chat", "groq"),
+    ("mistral.chat", "mistral"),
+    ("openrouter.chat", "openrouter"),
+    ("perplexity.chat", "perplexity-ai"),
+    ("workers-ai.chat", "workers-ai"),
+    ("xai.chat", "grok"),
+    ("ai21.chat", "custom"),
+    ("alibaba.chat", "custom"),
+    ("avian.chat", "custom"),
+    ("bedrock-mantle.chat", "custom"),
+    ("copilot.chat", "custom"),
+    ("crusoe.chat", "custom"),
+    ("databricks.chat", "custom"),
+    ("doubleword.chat", "custom"),
+    ("gpustack.chat", "custom"),
+    ("huggingface.chat", "custom"),
+    ("llamacpp.chat", "custom"),
+    ("local.chat", "custom"),
+    ("mistralrs.chat", "custom"),
+    ("moonshotai.chat", "custom"),
+    ("ollama.chat", "custom"),
+    ("snowflake.chat", "custom"),
+    ("together.chat", "custom"),
+    ("venice.chat", "custom"),
+    ("vercel-gateway.chat", "custom"),
+    ("zai.chat", "custom"),
+];
+
+#[derive(Deserialize)]
+struct Recording {
+    id: String,
+    request: Request,
+    response: Response,
+}
+
+#[derive(Deserialize)]
+struct Request {
+    body: Option<Box<RawValue>>,
+}
+
+#[derive(Deserialize)]
+struct Response {
+    status: u16,
+    body: Option<Box<RawValue>>,
+    sse: Option<String>,
+}
+
+/// One interface under test.
+struct Api {
+    name: &'static str,
+    provider: &'static str,
+    dialect: Dialect,
+    quirks: &'static Quirks,
+}
+
+impl Api {
+    fn other(&self) -> Dialect {
+        if self.dialect == Dialect::Anthropic { Dialect::OpenAiChat } else { Dialect::Anthropic }
+    }
+}
+
+/// What was counted for one interface, and what went wrong.
+#[derive(Default)]
+struct Tally {
+    requests: usize,
+    same: usize,
+    translated: usize,
+    rejected: BTreeMap<String, usize>,
+    lost: BTreeMap<String, usize>,
+    replies: usize,
+    streams: usize,
+    errors: usize,
+    failures: usize,
+    /// `(recording, check, what)`.
+    findings: Vec<(String, &'static str, String)>,
+}
+
+impl Tally {
+    fn fail(&mut self, id: &str, check: &'static str, what: impl Into<String>) {
+        self.findings.push((id.to_owned(), check, what.into()));
+    }
+}
+
+#[test]
+fn recorded_traffic() {
+    let Some(corpus) = corpus() else {
+        println!("skipped: corpus not found");
+        return;
+    };
+    println!(
+        "{:<26}{:>9}{:>6}{:>11}{:>9}{:>9}{:>8}{:>8}{:>9}",
+        "api", "requests", "same", "translated", "rejected", "replies", "streams", "errors", "failures"
+    );
+    let (mut unexpected, mut used) = (Vec::new(), Vec::new());
+    let (mut rejected, mut lost) = (BTreeMap::new(), BTreeMap::new());
+    for (name, provider) in APIS {
+        let (dialect, quirks) =
+            row(provider).map_or((Dialect::OpenAiChat, &Quirks::COMPATIBLE), |r| (r.dialects[0], r.quirks));
+        let api = Api { name, provider, dialect, quirks };
+        let mut tally = Tally::default();
+        for recording in recordings(&corpus.join(name)) {
+            requests::check(&api, &recording, &mut tally);
+            replies::check(&api, &recording, &mut tally);
+        }
+        for (id, check, what) in std::mem::take(&mut tally.findings) {
+            match known::reason(&id, check) {
+                Some(at) => used.push(at),
+                None => {
+                    tally.failures += 1;
+                    unexpected.push(format!("{name} {id} {check}: {what}"));
+                }
+            }
+        }
+        println!(
+            "{:<26}{:>9}{:>6}{:>11}{:>9}{:>9}{:>8}{:>8}{:>9}",
+            name,
+            tally.requests,
+            tally.same,
+            tally.translated,
+            tally.rejected.values().sum::<usize>(),
+            tally.replies,
+            tally.streams,
+            tally.errors,
+            tally.failures
+        );
+        add(&mut rejected, tally.rejected);
+        add(&mut lost, tally.lost);
+    }
+    println!("\nrejected, by the parameter named: {}", counts(&rejected));
+    println!("\nadjusted, by the name told: {}", counts(&lost));
+    println!("\nexpected failures:");
+    for (at, (id, check, why)) in known::KNOWN.iter().enumerate() {
+        let times = used.iter().filter(|u| **u == at).count();
+        println!("  {id} {check}: {why}");
+        assert!(times > 0, "{id} {check} does not fail any more: take it off the list");
+    }
+    assert!(unexpected.is_empty(), "{} failures:\n{}", unexpected.len(), unexpected.join("\n"));
+}
+
+fn add(total: &mut BTreeMap<String, usize>, more: BTreeMap<String, usize>) {
+    more.into_iter().for_each(|(name, n)| *total.entry(name).or_default() += n);
+}
+
+fn counts(all: &BTreeMap<String, usize>) -> String {
+    let all: Vec<_> = all.iter().map(|(name, n)| format!("{name} {n}")).collect();
+    all.join(", ")
+}
+
+#[allow(clippy::disallowed_methods, reason = "recordings are read by tests only")]
+fn corpus() -> Option<PathBuf> {
+    if let Ok(path) = std::env::var("APEX_CORPUS") {
+        return Some(path.into());
+    }
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().map(|a| a.join("shared/corpus")).find(|p| p.is_dir())
+}
+
+#[allow(clippy::disallowed_methods, reason = "recordings are read by tests only")]
+fn recordings(dir: &Path) -> Vec<Recording> {
+    let mut files: Vec<_> = std::fs::read_dir(dir).map(|d| d.flatten().map(|e| e.path()).collect()).unwrap_or_default();
+    files.sort();
+    files.iter().map(|f| serde_json::from_slice(&std::fs::read(f).unwrap()).unwrap()).collect()
+}
