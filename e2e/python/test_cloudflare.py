@@ -5,9 +5,7 @@ import json
 import anthropic
 import openai
 import pytest
-from conftest import TOKEN, URL, VIA, header
-
-pytestmark = pytest.mark.skipif(VIA != "cloudflare", reason="needs the gateway started with gateway-cloudflare.toml")
+from conftest import TOKEN, URL, header
 
 # The path after /v1/{account}/{gateway}/, and the model in the body when it is not the bare name.
 PLACES = [

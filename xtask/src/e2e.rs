@@ -39,6 +39,10 @@ pub(crate) fn python(project: &Project) -> Outcome {
     run(project, &suite::PYTHON, &[])
 }
 
+pub(crate) fn cloudflare(project: &Project) -> Outcome {
+    run(project, &suite::CLOUDFLARE, &[])
+}
+
 pub(crate) fn js(project: &Project) -> Outcome {
     run(project, &suite::JS, &[])
 }
@@ -49,27 +53,23 @@ pub(crate) fn clients(project: &Project) -> Outcome {
 
 /// Prepares one suite, starts a gateway and an upstream of its own, runs it, and stops both.
 pub(crate) fn run(project: &Project, suite: &suite::Suite, extra: &[String]) -> Outcome {
-    let source = project.root.join("e2e").join(suite.name);
-    if !source.is_dir() {
-        return Outcome::Skipped(format!("e2e/{} does not exist yet", suite.name));
-    }
+    let source = project.root.join("e2e").join(suite.folder);
     let mut command = match (suite.prepare)(project, &source) {
         Ok(command) => command,
         Err(suite::Unready::Missing(why)) => return Outcome::missing(project.ci, why),
         Err(suite::Unready::Failed(why)) => return Outcome::failed(why),
     };
-    let host = match Host::start(project, suite.name) {
+    let host = match Host::start(project, suite) {
         Ok(host) => host,
         Err(why) => return Outcome::failed(why),
     };
     host.describe_to(&mut command);
-    let done = process::run(command.args(extra), SUITE, Echo::Lines);
-    let tally = (suite.count)(&done.lines);
-    if done.ok() {
-        return Outcome::Passed(tally);
+    let done = process::run(command.env("APEX_VIA", suite.via).args(extra), SUITE, Echo::Lines);
+    let outcome = Outcome::of_tests(&done, (suite.count)(&done.lines));
+    if matches!(outcome, Outcome::Failed { .. }) {
+        host.print_logs();
     }
-    host.print_logs();
-    Outcome::Failed { why: done.reason(), tally }
+    outcome
 }
 
 /// The gateway and its upstream on free ports of loopback, killed when this goes.
@@ -81,18 +81,18 @@ struct Host {
 }
 
 impl Host {
-    fn start(project: &Project, suite: &str) -> Result<Self, String> {
+    fn start(project: &Project, suite: &suite::Suite) -> Result<Self, String> {
         let logs = project.target.join("e2e");
         fs::create_dir_all(&logs).map_err(|error| format!("{}: {error}", logs.display()))?;
         let token = token();
-        let upstream =
-            Server::start(hermetic(project, "scripted-upstream"), logs.join(format!("{suite}-upstream.log")))?;
+        let log = |of: &str| logs.join(format!("{}-{of}.log", suite.name));
+        let upstream = Server::start(hermetic(project, "scripted-upstream"), log("upstream"))?;
         let mut gateway = hermetic(project, "apex-ai-proxy");
         gateway
-            .args(["--config", "e2e/gateway.toml", "--listen", "127.0.0.1:0"])
+            .args(["--config", &format!("e2e/{}", suite.config), "--listen", "127.0.0.1:0"])
             .env("E2E_UPSTREAM", &upstream.url)
             .env("E2E_TOKEN", &token);
-        let gateway = Server::start(gateway, logs.join(format!("{suite}-gateway.log")))?;
+        let gateway = Server::start(gateway, log("gateway"))?;
         println!("gateway {}, upstream {}", gateway.url, upstream.url);
         Ok(Self { gateway, upstream, token })
     }

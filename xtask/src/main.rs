@@ -175,11 +175,12 @@ fn help() -> String {
             .to_owned(),
         "cargo xtask test --install-tools             installs cargo-nextest, cargo-deny, cargo-insta".to_owned(),
         "cargo xtask check                            the steps that only look: fmt tidy clippy wasm doc".to_owned(),
-        "cargo xtask e2e [SUITE..] [-- ARGS]          suites: python js clients; ARGS go to pytest or node".to_owned(),
+        "cargo xtask e2e [SUITE..] [-- ARGS]          suites: python cloudflare js clients; ARGS go to pytest or node"
+            .to_owned(),
         "cargo xtask fuzz [TARGET] [--seconds N]      each target for N seconds (60)".to_owned(),
         "cargo xtask STEP                             one step:".to_owned(),
     ];
-    text.extend(STEPS.iter().map(|step| format!("  {:<8} {}", step.name, step.about)));
+    text.extend(STEPS.iter().map(|step| format!("  {:<10} {}", step.name, step.about)));
     text.join("\n")
 }
 

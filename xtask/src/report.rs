@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::process::Finished;
 use crate::tally::Tally;
 
 #[derive(Debug)]
@@ -18,6 +19,17 @@ impl Outcome {
 
     pub(crate) fn failed(why: impl Into<String>) -> Self {
         Self::Failed { why: why.into(), tally: Tally::default() }
+    }
+
+    /// A runner of tests. One that is content with no test at all does not see that it looked in the wrong place.
+    pub(crate) fn of_tests(done: &Finished, tally: Tally) -> Self {
+        if !done.ok() {
+            Self::Failed { why: done.reason(), tally }
+        } else if tally.passed + tally.failed == 0 {
+            Self::Failed { why: "not one test ran".to_owned(), tally }
+        } else {
+            Self::Passed(tally)
+        }
     }
 
     /// A tool is not here: a skip for a person, who reads it; a failure where nobody does.
@@ -103,7 +115,10 @@ impl Report {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
+    use crate::process::{self, Echo};
 
     #[test]
     fn the_last_line_is_the_totals() {
@@ -125,6 +140,18 @@ mod tests {
         let mut report = Report::default();
         report.step("unit", || Outcome::Failed { why: "exit status: 100".into(), tally });
         assert_eq!(report.text().lines().last(), Some("1 passed, 2 failed, 0 skipped"));
+    }
+
+    #[test]
+    fn a_suite_without_tests_fails() {
+        let content = || process::run(Command::new("sh").args(["-c", "exit 0"]), Duration::from_mins(1), Echo::Silent);
+        let skipped = Tally { skipped: 3, ..Tally::default() };
+        for tally in [Tally::default(), skipped] {
+            let outcome = Outcome::of_tests(&content(), tally);
+            assert!(matches!(&outcome, Outcome::Failed { why, .. } if why == "not one test ran"));
+        }
+        let ran = Tally { passed: 1, ..Tally::default() };
+        assert!(matches!(Outcome::of_tests(&content(), ran), Outcome::Passed(_)));
     }
 
     #[test]

@@ -52,6 +52,12 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step { name: "build", about: "the gateway and the scripted upstream", kind: Kind::EndToEnd, run: e2e::build },
     Step { name: "python", about: "e2e/python against a running gateway", kind: Kind::EndToEnd, run: e2e::python },
+    Step {
+        name: "cloudflare",
+        about: "e2e/python against a gateway behind Cloudflare AI Gateway",
+        kind: Kind::EndToEnd,
+        run: e2e::cloudflare,
+    },
     Step { name: "js", about: "e2e/js against a running gateway", kind: Kind::EndToEnd, run: e2e::js },
     Step { name: "clients", about: "e2e/clients against a running gateway", kind: Kind::EndToEnd, run: e2e::clients },
 ];
@@ -116,7 +122,7 @@ fn deny(project: &Project) -> Outcome {
 fn unit(project: &Project) -> Outcome {
     let nextest = process::answers(&mut project.cargo(["nextest", "--version"]));
     let (mut command, count): (_, fn(&[String]) -> tally::Tally) = if nextest {
-        (project.cargo(["nextest", "run", "--workspace", "--no-tests", "pass"]), tally::nextest)
+        (project.cargo(["nextest", "run", "--workspace"]), tally::nextest)
     } else {
         println!("cargo-nextest is not installed: using `cargo test`");
         (project.cargo(["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]), tally::libtest)
@@ -132,7 +138,7 @@ fn doctest(project: &Project) -> Outcome {
 fn counted(command: &mut Command, count: impl Fn(&[String]) -> tally::Tally) -> Outcome {
     let done = process::run(command, LIMIT, Echo::Lines);
     let tally = count(&done.lines);
-    if done.ok() { Outcome::Passed(tally) } else { Outcome::Failed { why: done.reason(), tally } }
+    Outcome::of_tests(&done, tally)
 }
 
 /// A component of the toolchain; a minimal toolchain gets it now.

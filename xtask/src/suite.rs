@@ -11,9 +11,14 @@ use crate::process::{self, Echo};
 use crate::project::Project;
 use crate::tally::{self, Tally};
 
-/// A folder of `e2e/`.
+/// Tests of a folder of `e2e/`, and the gateway they are written for.
 pub(crate) struct Suite {
     pub(crate) name: &'static str,
+    pub(crate) folder: &'static str,
+    /// The gateway's configuration, in `e2e/`.
+    pub(crate) config: &'static str,
+    /// `APEX_VIA`: tells the tests how that gateway reaches its providers.
+    pub(crate) via: &'static str,
     /// Installs what is missing and returns the command that runs the tests.
     pub(crate) prepare: fn(&Project, &Path) -> Result<Command, Unready>,
     pub(crate) count: fn(&[String]) -> Tally,
@@ -25,10 +30,21 @@ pub(crate) enum Unready {
     Failed(String),
 }
 
-pub(crate) const PYTHON: Suite = Suite { name: "python", prepare: pytest, count: tally::pytest };
-pub(crate) const JS: Suite = Suite { name: "js", prepare: node, count: tally::node };
-pub(crate) const CLIENTS: Suite = Suite { name: "clients", prepare: node, count: tally::node };
-pub(crate) const ALL: &[&Suite] = &[&PYTHON, &JS, &CLIENTS];
+pub(crate) const PYTHON: Suite = direct("python", pytest, tally::pytest);
+pub(crate) const CLOUDFLARE: Suite =
+    Suite { name: "cloudflare", config: "gateway-cloudflare.toml", via: "cloudflare", ..PYTHON };
+pub(crate) const JS: Suite = direct("js", node, tally::node);
+pub(crate) const CLIENTS: Suite = direct("clients", node, tally::node);
+pub(crate) const ALL: &[&Suite] = &[&PYTHON, &CLOUDFLARE, &JS, &CLIENTS];
+
+/// A suite whose gateway talks to the providers themselves.
+const fn direct(
+    name: &'static str,
+    prepare: fn(&Project, &Path) -> Result<Command, Unready>,
+    count: fn(&[String]) -> Tally,
+) -> Suite {
+    Suite { name, folder: name, config: "gateway.toml", via: "direct", prepare, count }
+}
 
 const INSTALL: Duration = Duration::from_mins(10);
 /// Remembers, inside what was installed, from which file.
@@ -89,9 +105,9 @@ fn node(project: &Project, source: &Path) -> Result<Command, Unready> {
         ]);
         installed(&mut npm, "npm", &modules, &wanted)?;
     }
-    let mut tests = Command::new("node");
-    // One file at a time: each suite shares one gateway and one upstream.
-    tests.current_dir(&copy).args(["--test", "--test-reporter=spec", "--test-concurrency=1"]);
+    // The suite's own script knows its files. What follows `--` goes to it.
+    let mut tests = Command::new("npm");
+    tests.current_dir(&copy).args(["test", "--silent", "--"]);
     Ok(tests)
 }
 

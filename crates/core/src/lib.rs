@@ -3,6 +3,7 @@
 //! No async, no clock, no randomness, no environment, no file: everything is a value or an argument, so the same core
 //! runs natively and in a Cloudflare Worker, and its tests need no runtime.
 
+pub mod address;
 pub mod admit;
 pub mod catalog;
 pub mod cors;

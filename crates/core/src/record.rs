@@ -1,5 +1,7 @@
 //! What happened, once per exchange. Every report (log line, metric, trace) is derived from it.
 
+pub mod line;
+
 use std::time::Duration;
 
 use crate::dialect::Dialect;

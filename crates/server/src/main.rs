@@ -20,6 +20,7 @@ mod server;
 mod signals;
 mod socket;
 mod tls;
+mod turn;
 mod watch;
 
 use std::error::Error;

@@ -20,7 +20,7 @@ use hyper::body::Incoming;
 use tokio::runtime::Handle;
 use tokio_rustls::TlsAcceptor;
 
-use crate::client::{Client, UpstreamBody};
+use crate::client::{self, Client, UpstreamBody};
 use crate::config::{Loaded, Network};
 use crate::log::Records;
 use crate::watch::Connections;
@@ -118,6 +118,10 @@ impl Platform for Native {
     ) -> Result<(response::Parts, UpstreamBody), TransportError> {
         let network = self.0.shared.snapshot.load().network.clone();
         self.0.client.send(outgoing, body, &network, self.0.shared.own).await
+    }
+
+    fn is_client_gone(error: &hyper::Error) -> bool {
+        !client::is_broken_framing(error)
     }
 
     async fn offload<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> T {

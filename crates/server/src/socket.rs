@@ -3,13 +3,14 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
+use crate::turn::Turn;
 use crate::watch::Watch;
 
 /// Bytes to and from a client. Tells its [`Watch`] whether the client takes what it is sent.
@@ -19,6 +20,7 @@ pub(crate) struct Socket {
     /// Read already, to find out what the client speaks.
     prefix: Bytes,
     watch: Rc<Watch>,
+    turn: Turn,
 }
 
 #[derive(Debug)]
@@ -29,7 +31,7 @@ pub(crate) enum Inner {
 
 impl Socket {
     pub(crate) fn new(inner: Inner, prefix: Bytes, watch: Rc<Watch>) -> Self {
-        Self { inner, prefix, watch }
+        Self { inner, prefix, watch, turn: Turn::default() }
     }
 
     fn note<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -44,10 +46,14 @@ impl Socket {
 impl AsyncRead for Socket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.prefix.is_empty() {
-            return match &mut self.inner {
+            ready!(self.turn.poll(cx));
+            let before = buf.filled().len();
+            let read = match &mut self.inner {
                 Inner::Plain(io) => Pin::new(io).poll_read(cx, buf),
                 Inner::Tls(io) => Pin::new(io).poll_read(cx, buf),
             };
+            self.turn.moved(buf.filled().len() - before);
+            return read;
         }
         let length = self.prefix.len().min(buf.remaining());
         let part = self.prefix.split_to(length);
@@ -58,10 +64,14 @@ impl AsyncRead for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        ready!(self.turn.poll(cx));
         let written = match &mut self.inner {
             Inner::Plain(io) => Pin::new(io).poll_write(cx, buf),
             Inner::Tls(io) => Pin::new(io).poll_write(cx, buf),
         };
+        if let Poll::Ready(Ok(bytes)) = &written {
+            self.turn.moved(*bytes);
+        }
         self.note(written)
     }
 
@@ -70,10 +80,14 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        ready!(self.turn.poll(cx));
         let written = match &mut self.inner {
             Inner::Plain(io) => Pin::new(io).poll_write_vectored(cx, bufs),
             Inner::Tls(io) => Pin::new(io).poll_write_vectored(cx, bufs),
         };
+        if let Poll::Ready(Ok(bytes)) = &written {
+            self.turn.moved(*bytes);
+        }
         self.note(written)
     }
 

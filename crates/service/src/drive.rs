@@ -2,21 +2,19 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::net::IpAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::task::{Context, Poll};
 
 use apex_core::exchange::{Body as Sent, Exchange, Input, Outgoing, Reach, Step, TransportError};
 use apex_core::record::Record;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{Response, response};
-use http_body::{Body, Frame, SizeHint};
 
+use crate::account::{Buffered, Permit};
 use crate::playback::Player;
+use crate::reply_body::{Gathered, ReplyBody};
 use crate::{OutgoingBody, Platform, Sleep, Upstream};
 
-/// Most bytes handed out at once.
-const MAX_OUT: usize = 256 << 10;
 /// Work on this many bytes or more is done off the runtime thread.
 pub(crate) const HEAVY: usize = 1 << 20;
 
@@ -29,15 +27,16 @@ pub(crate) struct Drive<P: Platform> {
     fallback: Option<Box<Record>>,
     upstream: Option<Source<P>>,
     sleep: P::Sleep,
-    end: Option<End>,
+    pub(crate) end: Option<End>,
     permit: Option<Permit<P>>,
     buffered: Option<Buffered<P>>,
 }
 
 /// How it ended.
-struct End {
-    record: Option<Box<Record>>,
-    abort: bool,
+pub(crate) struct End {
+    /// Until it is reported.
+    pub(crate) record: Option<Box<Record>>,
+    pub(crate) abort: bool,
 }
 
 /// The reply's bytes: an upstream's, or the mock's.
@@ -90,7 +89,7 @@ impl<P: Platform> Drive<P> {
         self.fallback = None;
     }
 
-    fn handle(&mut self, input: Input<'_>) {
+    pub(crate) fn handle(&mut self, input: Input<'_>) {
         let now = self.platform.now();
         if let Some(exchange) = &mut self.exchange {
             exchange.handle(input, now);
@@ -170,7 +169,7 @@ impl<P: Platform> Drive<P> {
     }
 
     /// The next news, or the deadline.
-    fn poll_upstream(&mut self, until: apex_core::time::Timestamp, cx: &mut Context<'_>) -> Poll<News> {
+    pub(crate) fn poll_upstream(&mut self, until: apex_core::time::Timestamp, cx: &mut Context<'_>) -> Poll<News> {
         let news = match &mut self.upstream {
             Some(Source::Real(upstream)) => upstream.poll_chunk(cx),
             Some(Source::Mock(player)) => player.poll_chunk(cx),
@@ -196,7 +195,7 @@ impl<P: Platform> Drive<P> {
     }
 
     /// Takes the steps that need no waiting.
-    fn gather(&mut self, out: &mut Gathered) -> Option<apex_core::time::Timestamp> {
+    pub(crate) fn gather(&mut self, out: &mut Gathered) -> Option<apex_core::time::Timestamp> {
         while self.end.is_none() {
             match self.exchange.as_mut().map(Exchange::poll)? {
                 Step::Emit(bytes) => out.push(bytes),
@@ -216,7 +215,7 @@ impl<P: Platform> Drive<P> {
         self.end = Some(End { record: Some(record), abort });
     }
 
-    fn report(&mut self) {
+    pub(crate) fn report(&mut self) {
         if let Some(record) = self.end.as_mut().and_then(|e| e.record.take()) {
             self.platform.report(record);
         }
@@ -265,7 +264,7 @@ impl<P: Platform> fmt::Debug for Drive<P> {
 }
 
 /// News from the upstream, owned.
-enum News {
+pub(crate) enum News {
     Chunk(Bytes),
     Deadline,
     End,
@@ -273,169 +272,12 @@ enum News {
 }
 
 impl News {
-    fn input(self) -> Input<'static> {
+    pub(crate) fn input(self) -> Input<'static> {
         match self {
             Self::Chunk(chunk) => Input::UpstreamChunk(chunk),
             Self::Deadline => Input::Deadline,
             Self::End => Input::UpstreamEnd,
             Self::Failed(error) => Input::UpstreamFailed(error),
         }
-    }
-}
-
-/// Pieces on their way out, joined so that they are written once.
-#[derive(Default)]
-struct Gathered {
-    first: Option<Bytes>,
-    joined: BytesMut,
-}
-
-impl Gathered {
-    fn push(&mut self, bytes: Bytes) {
-        match self.first.take() {
-            None if self.joined.is_empty() => self.first = Some(bytes),
-            first => {
-                self.joined.extend_from_slice(&first.unwrap_or_default());
-                self.joined.extend_from_slice(&bytes);
-            }
-        }
-    }
-
-    fn len(&self) -> usize {
-        self.first.as_ref().map_or(self.joined.len(), Bytes::len)
-    }
-
-    fn take(self) -> Option<Bytes> {
-        let bytes = self.first.unwrap_or_else(|| self.joined.freeze());
-        (!bytes.is_empty()).then_some(bytes)
-    }
-}
-
-/// The reply on its way to the client. Its error breaks the client's connection off.
-#[derive(Debug)]
-pub struct ReplyBody<P: Platform> {
-    ready: Option<Bytes>,
-    drive: Option<Box<Drive<P>>>,
-    /// The last words were given time to be written before the connection is broken off.
-    flushed: bool,
-}
-
-/// The reply is not whole, and the client must see it: the connection is broken off.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("the reply was cut short")]
-pub struct Aborted;
-
-impl<P: Platform> ReplyBody<P> {
-    /// A body that is all there.
-    pub fn whole(bytes: Bytes) -> Self {
-        Self { ready: Some(bytes).filter(|b| !b.is_empty()), drive: None, flushed: false }
-    }
-
-    fn empty() -> Self {
-        Self::whole(Bytes::new())
-    }
-}
-
-impl<P: Platform> Body for ReplyBody<P> {
-    type Data = Bytes;
-    type Error = Aborted;
-
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
-        let this = self.get_mut();
-        let mut out = Gathered::default();
-        if let Some(ready) = this.ready.take() {
-            out.push(ready);
-        }
-        let Some(drive) = &mut this.drive else { return Poll::Ready(out.take().map(|b| Ok(Frame::data(b)))) };
-        // Everything the upstream has ready becomes one frame; nothing is waited for once there is something to write.
-        while drive.end.is_none() && out.len() < MAX_OUT {
-            let Some(until) = drive.gather(&mut out) else { break };
-            match drive.poll_upstream(until, cx) {
-                Poll::Ready(news) => drive.handle(news.input()),
-                Poll::Pending => break,
-            }
-        }
-        drive.gather(&mut out);
-        if let Some(bytes) = out.take() {
-            if drive.end.as_ref().is_some_and(|e| !e.abort) {
-                drive.report();
-            }
-            return Poll::Ready(Some(Ok(Frame::data(bytes))));
-        }
-        match &drive.end {
-            None => Poll::Pending,
-            Some(end) if end.abort && !this.flushed => {
-                // The server writes what it was given when the body has nothing more at the moment.
-                this.flushed = true;
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            }
-            Some(end) => {
-                let abort = end.abort;
-                drive.report();
-                this.drive = None;
-                Poll::Ready(abort.then_some(Err(Aborted)))
-            }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.ready.is_none()
-            && self.drive.as_ref().is_none_or(|d| d.end.as_ref().is_some_and(|e| !e.abort && e.record.is_none()))
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        let known = self.drive.as_ref().is_none_or(|d| d.end.as_ref().is_some_and(|e| !e.abort));
-        if known {
-            SizeHint::with_exact(self.ready.as_ref().map_or(0, |b| b.len() as u64))
-        } else {
-            SizeHint::default()
-        }
-    }
-}
-
-/// A place among the passthrough exchanges.
-#[derive(Debug)]
-pub(crate) struct Permit<P: Platform> {
-    platform: P,
-    client: Option<IpAddr>,
-}
-
-impl<P: Platform> Permit<P> {
-    pub(crate) fn take(platform: &P, client: Option<IpAddr>, per_client: u32, all: u32) -> Option<Self> {
-        platform.gauge().enter(client, per_client, all).then(|| Self { platform: platform.clone(), client })
-    }
-}
-
-impl<P: Platform> Drop for Permit<P> {
-    fn drop(&mut self) {
-        self.platform.gauge().leave(self.client);
-    }
-}
-
-/// Memory of request bodies, accounted for.
-pub(crate) struct Buffered<P: Platform> {
-    platform: P,
-    bytes: u64,
-}
-
-impl<P: Platform> Buffered<P> {
-    pub(crate) fn new(platform: &P) -> Self {
-        Self { platform: platform.clone(), bytes: 0 }
-    }
-
-    /// Accounts for `bytes` more, if there is room.
-    pub(crate) fn grow(&mut self, bytes: u64, limit: u64) -> bool {
-        let fits = self.platform.gauge().reserve(bytes, limit);
-        if fits {
-            self.bytes += bytes;
-        }
-        fits
-    }
-}
-
-impl<P: Platform> Drop for Buffered<P> {
-    fn drop(&mut self) {
-        self.platform.gauge().release(self.bytes);
     }
 }

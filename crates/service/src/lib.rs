@@ -1,13 +1,15 @@
 //! The async half that both hosts share: the [`Platform`] a host provides, and the one driver that turns the steps of
 //! an exchange into awaits. It knows no runtime, no socket and no JavaScript.
 
+mod account;
 mod body;
 mod drive;
 mod platform;
 mod playback;
+mod reply_body;
 mod serve;
 
 pub use body::OutgoingBody;
-pub use drive::{Aborted, ReplyBody};
 pub use platform::{Gauge, Peer, Platform, Sleep, Upstream};
+pub use reply_body::{Aborted, ReplyBody};
 pub use serve::serve;

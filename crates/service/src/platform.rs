@@ -42,6 +42,9 @@ pub trait Platform: Clone + Unpin + 'static {
         body: OutgoingBody<Self::ClientBody>,
     ) -> impl Future<Output = Result<(response::Parts, Self::Upstream), TransportError>>;
 
+    /// Did the client leave before the end of its body, rather than send one that cannot be read?
+    fn is_client_gone(error: &<Self::ClientBody as Body>::Error) -> bool;
+
     /// Runs CPU-bound work where it does not hold up other exchanges.
     fn offload<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> impl Future<Output = T>;
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use apex_core::admit::{Admission, Target, Ticket, admit};
 use apex_core::catalog::Catalog;
-use apex_core::exchange::Exchange;
+use apex_core::exchange::{Exchange, Input, TransportError, TransportErrorKind};
 use apex_core::record::{Outcome, Record};
 use apex_core::refusal::Refusal;
 use apex_core::reply::Whole;
@@ -17,7 +17,8 @@ use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
 use http_body::Body;
 
-use crate::drive::{Buffered, Drive, HEAVY, Permit};
+use crate::account::{Buffered, Permit};
+use crate::drive::{Drive, HEAVY};
 use crate::{Peer, Platform, ReplyBody, Sleep};
 
 /// How fast a body must come, after the grace of `timeouts.client_head`.
@@ -70,7 +71,13 @@ pub async fn serve<P: Platform>(
     let mut buffered = Buffered::new(platform);
     let whole = match read(platform, &catalog, &ticket, &mut body, &mut buffered).await {
         Ok(bytes) => bytes,
-        Err(refusal) => return refuse(drive, &refusal).await,
+        Err(Unread::Gone) => {
+            let detail = "the client left before the end of its body".to_owned();
+            let error = TransportError { kind: TransportErrorKind::ClientBody, stale: false, detail };
+            drive.with(|exchange, platform| exchange.handle(Input::UpstreamFailed(error), platform.now()));
+            return drive.respond(None).await;
+        }
+        Err(Unread::Refused(refusal)) => return refuse(drive, &refusal).await,
     };
     drive.account(buffered);
     if whole.len() >= HEAVY {
@@ -91,6 +98,19 @@ fn respond<P: Platform>(whole: Whole) -> Response<ReplyBody<P>> {
     Response::from_parts(whole.parts, ReplyBody::whole(whole.body))
 }
 
+/// Why there is no body.
+enum Unread {
+    /// The client left; one that only closed its sending half reads the reply.
+    Gone,
+    Refused(Refusal),
+}
+
+impl From<Refusal> for Unread {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
 /// Reads the whole body, within the limits of size, memory and time.
 async fn read<P: Platform>(
     platform: &P,
@@ -98,7 +118,7 @@ async fn read<P: Platform>(
     ticket: &Ticket,
     body: &mut P::ClientBody,
     buffered: &mut Buffered<P>,
-) -> Result<Bytes, Refusal> {
+) -> Result<Bytes, Unread> {
     let limits = &catalog.limits;
     let announced: Option<u64> = ticket
         .head
@@ -112,7 +132,7 @@ async fn read<P: Platform>(
     if let Some(length) = announced {
         // One allocation for the whole body; growing would copy it several times.
         if !buffered.grow(length, limits.buffered_total) {
-            return Err(Refusal::Overloaded);
+            return Err(Refusal::Overloaded.into());
         }
         whole.reserve(usize::try_from(length.min(limits.body)).unwrap_or(0));
     }
@@ -126,7 +146,8 @@ async fn read<P: Platform>(
         .await?;
         let data = match frame {
             None => return Ok(whole.freeze()),
-            Some(Err(_)) => return Err(Refusal::BodyUnreadable),
+            Some(Err(error)) if P::is_client_gone(&error) => return Err(Unread::Gone),
+            Some(Err(_)) => return Err(Refusal::BodyUnreadable.into()),
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(data) => data,
                 // Trailers of a request mean nothing here.
@@ -135,10 +156,10 @@ async fn read<P: Platform>(
         };
         let length = whole.len() as u64 + data.len() as u64;
         if length > limits.body {
-            return Err(Refusal::BodyTooLarge { limit: limits.body });
+            return Err(Refusal::BodyTooLarge { limit: limits.body }.into());
         }
         if announced.is_none() && !buffered.grow(data.len() as u64, limits.buffered_total) {
-            return Err(Refusal::Overloaded);
+            return Err(Refusal::Overloaded.into());
         }
         if whole.is_empty() && announced == Some(data.len() as u64) {
             return Ok(data);

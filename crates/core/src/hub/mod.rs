@@ -1,6 +1,6 @@
 //! The hub: the one form every dialect is translated to and from.
 //!
-//! Each dialect is a spoke with four halves: requests and replies, in and out. A JSON reply is the [`fold`] of the
+//! Each dialect is a spoke with four halves: requests and replies, in and out. A JSON reply is the `fold` of the
 //! stream events, so streamed and whole replies share one translation. Hub types borrow the caller's text and do not
 //! derive serde: a serialized type is a promise to somebody outside.
 

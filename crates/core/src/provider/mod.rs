@@ -4,7 +4,9 @@ mod quirk_rows;
 mod quirks;
 pub mod table;
 
-pub use quirks::{ContentForm, ForcedChoice, LimitField, Patch, Quirks, ReasoningField, StreamUsage, ToolId};
+pub use quirks::{
+    ContentForm, ForcedChoice, LimitField, ModelRule, Patch, Quirks, ReasoningField, StreamUsage, ToolId,
+};
 
 use std::time::Duration;
 

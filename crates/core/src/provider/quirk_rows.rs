@@ -2,9 +2,44 @@
 //! quirks (`quirks.md`).
 
 use super::quirks::{
-    ALL_EFFORTS, COMMON_EFFORTS, ContentForm, ForcedChoice, LimitField, Patch, Quirks, ReasoningField, StreamUsage,
-    ToolId,
+    ALL_EFFORTS, COMMON_EFFORTS, ContentForm, ForcedChoice, LimitField, ModelRule, Patch, Quirks, ReasoningField,
+    StreamUsage, ToolId,
 };
+
+/// What reasoning models refuse unless their effort is none (section 2).
+const SAMPLING: &[&str] = &["temperature", "top_p", "presence_penalty", "frequency_penalty"];
+
+/// Section 2, and the notes on `stop` and `reasoning_effort` in the list of Chat's members.
+const OPENAI_MODELS: &[ModelRule] = &[
+    ModelRule { glob: "gpt-5*-chat*", refuses: &["reasoning_effort"], refuses_reasoning: &[] },
+    ModelRule { glob: "gpt-5*", refuses: &[], refuses_reasoning: SAMPLING },
+    ModelRule { glob: "o1*", refuses: SAMPLING, refuses_reasoning: &[] },
+    ModelRule {
+        glob: "o3*",
+        refuses: &["stop", "temperature", "top_p", "presence_penalty", "frequency_penalty"],
+        refuses_reasoning: &[],
+    },
+    ModelRule {
+        glob: "o4*",
+        refuses: &["stop", "temperature", "top_p", "presence_penalty", "frequency_penalty"],
+        refuses_reasoning: &[],
+    },
+    ModelRule { glob: "gpt-4*", refuses: &["reasoning_effort"], refuses_reasoning: &[] },
+    ModelRule { glob: "gpt-3.5*", refuses: &["reasoning_effort"], refuses_reasoning: &[] },
+    ModelRule { glob: "chatgpt-*", refuses: &["reasoning_effort"], refuses_reasoning: &[] },
+];
+
+/// Its reasoning models refuse penalties and stop sequences (section 9).
+const GROK_MODELS: &[ModelRule] = &[
+    ModelRule { glob: "grok-2*", refuses: &["reasoning_effort"], refuses_reasoning: &[] },
+    ModelRule {
+        glob: "grok-3-mini*",
+        refuses: &["presence_penalty", "frequency_penalty", "stop"],
+        refuses_reasoning: &[],
+    },
+    ModelRule { glob: "grok-3*", refuses: &["reasoning_effort"], refuses_reasoning: &[] },
+    ModelRule { glob: "grok-*", refuses: &["presence_penalty", "frequency_penalty", "stop"], refuses_reasoning: &[] },
+];
 
 impl Quirks {
     /// OpenAI itself (section 2).
@@ -12,6 +47,7 @@ impl Quirks {
         drop: &[],
         rename: &[],
         relay_patches: &[],
+        models: OPENAI_MODELS,
         limit: LimitField::MaxCompletionTokens,
         min_output: 16,
         stream_usage: StreamUsage::Ask,
@@ -22,6 +58,7 @@ impl Quirks {
         parallel_tool_calls: true,
         strict_tools: true,
         plain_schema: false,
+        plain_patterns: false,
         empty_tool_result: "",
         developer_role: false,
         content: ContentForm::Parts,
@@ -50,6 +87,7 @@ impl Quirks {
 
     /// A provider nobody described (section 1): plain OpenAI-compatible, `max_tokens`, tolerant reader.
     pub const COMPATIBLE: Self = Self {
+        models: &[],
         limit: LimitField::MaxTokens,
         min_output: 1,
         sequential_calls: false,
@@ -143,6 +181,7 @@ impl Quirks {
 
     /// xAI (section 9). What only its reasoning models refuse (`stop`, penalties) is left to the caller.
     pub const GROK: Self = Self {
+        models: GROK_MODELS,
         drop: &["logit_bias", "store", "metadata"],
         relay_patches: &[Patch::Drop("logit_bias"), Patch::Drop("store"), Patch::Drop("metadata")],
         limit: LimitField::MaxCompletionTokens,
@@ -165,6 +204,8 @@ impl Quirks {
 
     /// DeepSeek (section 8).
     pub const DEEPSEEK: Self = Self {
+        // Patterns with `\\0` or lookaround are refused (schema profile of the mapping rules, section 4).
+        plain_patterns: true,
         // "No seed, no n, no `user` (use user_id)"; logprobs are refused while thinking, which is the default.
         drop: &["seed", "n", "user", "parallel_tool_calls", "store", "metadata", "service_tier"],
         relay_patches: &[

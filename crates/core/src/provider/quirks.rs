@@ -12,6 +12,8 @@ pub struct Quirks {
     pub rename: &'static [(&'static str, &'static str)],
     /// Edits of a relayed Chat request, made by splicing its top level; only what is known to be refused.
     pub relay_patches: &'static [Patch],
+    /// What single models of it refuse, first match first.
+    pub models: &'static [ModelRule],
     /// What it calls the output limit.
     pub limit: LimitField,
     /// The smallest output limit it takes; smaller wishes are raised.
@@ -32,6 +34,8 @@ pub struct Quirks {
     pub strict_tools: bool,
     /// `$schema` at the root of a schema is refused: left out of a copy.
     pub plain_schema: bool,
+    /// Regular expressions with lookaround or `\\0` kill its grammar compiler: rewritten in a copy.
+    pub plain_patterns: bool,
     /// What stands in for the empty text of a tool result.
     pub empty_tool_result: &'static str,
     /// System prompts go as `developer`? (OpenAI takes both; compatibles know only `system`.)
@@ -137,6 +141,17 @@ pub enum ReasoningField {
     ReasoningContent,
     /// Mistral: a `thinking` part in the content.
     ThinkingPart,
+}
+
+/// What a family of models refuses of a translated request; the caller is told of what was left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ModelRule {
+    /// Pattern of the upstream's model name, `*` standing for any text.
+    pub glob: &'static str,
+    /// Members that are always refused.
+    pub refuses: &'static [&'static str],
+    /// Members that are refused while the model reasons.
+    pub refuses_reasoning: &'static [&'static str],
 }
 
 /// OpenAI's own words for the efforts.

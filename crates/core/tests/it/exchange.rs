@@ -21,11 +21,11 @@ const DONE: &str = "data: [DONE]\n\n";
 #[test]
 fn a_relayed_stream_is_held_until_it_says_something() {
     let mut run = Run::chat("gpt-5.5#openai", true);
-    run.sse().chunk(&chat_chunk(CHAT_HELLO, "null"));
+    run.sse().chunk(chat_chunk(CHAT_HELLO, "null"));
     assert_eq!(run.status(), None, "a role alone is no answer");
-    run.chunk(&say("a"));
+    run.chunk(say("a"));
     assert_eq!(run.status(), Some(200));
-    run.chunk(&stop()).chunk(DONE).close();
+    run.chunk(stop()).chunk(DONE).close();
     assert_eq!(run.text(), [&chat_chunk(CHAT_HELLO, "null"), &say("a"), &stop(), DONE].concat().as_str());
     assert_eq!(run.ended(), ("completed", Some(200), false));
     assert_eq!(run.header("x-apex-provider"), "openai");
@@ -49,12 +49,12 @@ fn an_early_error_becomes_a_status() {
 fn a_late_error_stays_in_band() {
     let error = "data: {\"error\":{\"message\":\"boom\",\"type\":\"server_error\"}}\n\n";
     let mut relay = Run::chat("gpt-5.5#openai", true);
-    relay.sse().chunk(&say("a")).chunk(error).close();
+    relay.sse().chunk(say("a")).chunk(error).close();
     assert_eq!(relay.text(), say("a") + error, "forwarded as it is, nothing added");
     assert_eq!(relay.ended(), ("upstream_error", Some(200), false));
 
     let mut translated = Run::messages("gpt-5.5#openai", true);
-    translated.sse().chunk(&say("a")).chunk(error);
+    translated.sse().chunk(say("a")).chunk(error);
     assert!(translated.text().contains("event: error\ndata: {\"type\":\"error\""), "{}", translated.text());
     assert!(!translated.text().contains("message_stop") && !translated.text().contains("content_block_stop"));
     assert_eq!(translated.ended(), ("upstream_error", Some(200), true));
@@ -64,7 +64,7 @@ fn a_late_error_stays_in_band() {
 fn truncation_is_an_error_and_an_abort() {
     // pitfalls 49, 50
     for mut run in [Run::chat("gpt-5.5#openai", true), Run::messages("gpt-5.5#openai", true)] {
-        run.sse().chunk(&say("a")).chunk("data: {\"half").close();
+        run.sse().chunk(say("a")).chunk("data: {\"half").close();
         assert_eq!(run.ended(), ("truncated", Some(200), true));
         assert!(
             run.text().contains("broke off") && !run.text().contains("[DONE]") && !run.text().contains("message_stop"),
@@ -81,11 +81,11 @@ fn truncation_is_an_error_and_an_abort() {
 #[test]
 fn a_stop_without_done_is_a_clean_end() {
     let mut run = Run::chat("gpt-5.5#openai", true);
-    run.sse().chunk(&say("a")).chunk(&stop()).close();
+    run.sse().chunk(say("a")).chunk(stop()).close();
     assert_eq!(run.ended(), ("completed", Some(200), false));
     // A provider that never closes after its stop is not waited for (pitfall 48).
     let mut run = Run::messages("gpt-5.5#openai", true);
-    run.sse().chunk(&say("a")).chunk(&stop()).wait(SECOND);
+    run.sse().chunk(say("a")).chunk(stop()).wait(SECOND);
     assert!(!run.text().contains("message_stop"), "usage may follow");
     run.wait(2 * SECOND);
     assert!(run.text().ends_with("data: {\"type\":\"message_stop\"}\n\n"), "{}", run.text());
@@ -124,7 +124,7 @@ fn nothing_takes_longer_than_the_total() {
     let mut run = Run::chat("gpt-5.5#openai", true);
     run.sse();
     for _ in 0..3600 {
-        run.chunk(&say("a")).wait(SECOND);
+        run.chunk(say("a")).wait(SECOND);
     }
     assert_eq!(run.ended(), ("upstream_timeout", Some(200), true));
 }
@@ -173,7 +173,7 @@ fn a_client_that_leaves_ends_in_a_record() {
             run.sse();
         },
         |run| {
-            run.sse().chunk(&say("a"));
+            run.sse().chunk(say("a"));
         },
         |run| {
             run.json().chunk("{\"id\"");
@@ -310,7 +310,7 @@ fn json_where_a_stream_was_asked_for() {
     );
     // And a stream behind a JSON content type.
     let mut lying = Run::messages("gpt-5.5#openai", true);
-    lying.json().chunk("\n").chunk(&say("a")).chunk(&stop()).chunk(DONE).close();
+    lying.json().chunk("\n").chunk(say("a")).chunk(stop()).chunk(DONE).close();
     assert_eq!(lying.ended(), ("completed", Some(200), false));
     assert_eq!(lying.header("content-type"), "text/event-stream; charset=utf-8");
 }
@@ -433,4 +433,46 @@ fn a_packed_error_goes_on_unpacked() {
     );
     run.input(Input::UpstreamChunk(packed.into())).close();
     assert_eq!((run.text(), run.header("content-encoding"), run.header("content-length")), (body, "", ""));
+}
+
+/// Claude Code's title request sends a temperature, its main one an effort: neither may fail at a model that refuses it.
+#[test]
+fn what_a_model_refuses_is_left_out_and_named() {
+    let thinking = r#""thinking":{"type":"adaptive"},"output_config":{"effort":"high"}"#;
+    for (model, members, sent, named) in [
+        ("gpt-5.5#openai", r#""temperature":0.5"#, "max_completion_tokens", "temperature=drop"),
+        ("gpt-5.5#openai", r#""temperature":0.5,"thinking":{"type":"disabled"}"#, "temperature", "thinking=approx"),
+        ("gpt-4o#openai", thinking, "max_completion_tokens", "output_config.effort=drop"),
+        ("gpt-5.5#openai", thinking, "reasoning_effort", ""),
+        (
+            "o3#openai",
+            r#""stop_sequences":["x"],"top_p":0.5"#,
+            "max_completion_tokens",
+            "top_p=drop,stop_sequences=drop",
+        ),
+        ("grok-4#grok", r#""stop_sequences":["x"]"#, "max_completion_tokens", "stop_sequences=drop"),
+    ] {
+        let mut settings = settings();
+        settings
+            .providers
+            .insert("grok".into(), apex_core::settings::Provider { api_key: Some("k".into()), ..Default::default() });
+        let body = format!(
+            r#"{{"model":"{model}","max_tokens":100,{members},"messages":[{{"role":"user","content":"hi"}}]}}"#
+        );
+        let mut run = Run::begin(&catalog(&settings), post("/v1/messages", &[]), &body);
+        let apex_core::exchange::Body::Bytes(bytes) = &run.sent[0].body else { panic!("streamed") };
+        let upstream: serde_json::Value = serde_json::from_slice(bytes).unwrap();
+        assert!(upstream.get(sent).is_some(), "{model} {members}: {upstream}");
+        for dropped in named.split(',').filter_map(|n| n.strip_suffix("=drop")) {
+            let ours = match dropped {
+                "stop_sequences" => "stop",
+                "output_config.effort" => "reasoning_effort",
+                other => other,
+            };
+            assert!(upstream.get(ours).is_none(), "{upstream}");
+        }
+        run.json().input(Input::ClientGone);
+        let adjustments = run.record().adjustments.clone().unwrap_or_default();
+        assert_eq!(adjustments, named, "{model} {members}");
+    }
 }

@@ -138,7 +138,7 @@ impl Run {
         self.upstream_head(200, &[("content-type", "application/json")])
     }
 
-    pub(crate) fn chunk(&mut self, bytes: &(impl AsRef<[u8]> + ?Sized)) -> &mut Self {
+    pub(crate) fn chunk(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
         self.input(Input::UpstreamChunk(Bytes::copy_from_slice(bytes.as_ref())))
     }
 

@@ -5,6 +5,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::too_many_lines,
     reason = "a test that cannot go on must stop where it is"
 )]
 
@@ -13,6 +14,7 @@ mod corpus;
 mod exchange;
 mod harness;
 mod openai_chat;
+mod pitfalls;
 mod providers;
 mod relay;
 mod upstream_error;

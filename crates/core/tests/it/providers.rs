@@ -243,7 +243,6 @@ const AIG: &str = "https://gateway.ai.cloudflare.com/v1/acc0123/gate";
 
 /// The three ways of the seeds to pay: a stored key (here or at Cloudflare), one's own key, unified billing.
 #[test]
-#[allow(clippy::too_many_lines, reason = "one table")]
 fn whose_key_goes_out() {
     let token = format!("Bearer {TOKEN}");
     let chat = |headers: &[(&str, &str)]| bare_post("/v1/chat/completions", headers);
@@ -385,7 +384,6 @@ fn open_mode() {
 }
 
 #[test]
-#[allow(clippy::too_many_lines, reason = "one table")]
 fn azure_in_all_its_forms() {
     let azure = |form: Option<&str>, version: Option<&str>| Provider {
         resource: Some("my-resource".into()),

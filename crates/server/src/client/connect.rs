@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
+use apex_core::address::is_public;
 use apex_core::exchange::{Reach, TransportError, TransportErrorKind};
 use apex_core::url::Origin;
 use rustls_pki_types::ServerName;
@@ -11,7 +12,6 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
 use super::error::transport;
-use super::filter::is_public;
 use super::stream::Stream;
 use crate::config::Network;
 

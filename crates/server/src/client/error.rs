@@ -26,7 +26,7 @@ pub(super) fn classify(error: &hyper::Error) -> TransportError {
 }
 
 /// A chunk size that is none, and the like: hyper hands it out as an I/O error.
-fn is_broken_framing(error: &hyper::Error) -> bool {
+pub(crate) fn is_broken_framing(error: &hyper::Error) -> bool {
     let mut source = error.source();
     while let Some(cause) = source {
         if let Some(io) = cause.downcast_ref::<io::Error>() {

@@ -3,7 +3,6 @@
 mod body;
 mod connect;
 mod error;
-mod filter;
 mod http1;
 mod http2;
 mod pool;
@@ -13,6 +12,7 @@ mod stream;
 mod tests;
 
 pub(crate) use body::UpstreamBody;
+pub(crate) use error::is_broken_framing;
 pub(crate) use roots::tls_config;
 
 use std::net::SocketAddr;

@@ -4,17 +4,20 @@ use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
+
+use crate::turn::Turn;
 
 /// Bytes to and from an upstream.
 #[derive(Debug)]
 pub(crate) struct Stream {
     inner: Inner,
     heard: Heard,
+    turn: Turn,
 }
 
 /// Has the upstream said anything since this was last cleared? What it never answered may be sent again.
@@ -39,11 +42,11 @@ enum Inner {
 
 impl Stream {
     pub(crate) fn plain(tcp: TcpStream) -> Self {
-        Self { inner: Inner::Plain(tcp), heard: Heard::default() }
+        Self { inner: Inner::Plain(tcp), heard: Heard::default(), turn: Turn::default() }
     }
 
     pub(crate) fn tls(tls: TlsStream<TcpStream>) -> Self {
-        Self { inner: Inner::Tls(Box::new(tls)), heard: Heard::default() }
+        Self { inner: Inner::Tls(Box::new(tls)), heard: Heard::default(), turn: Turn::default() }
     }
 
     pub(crate) fn heard(&self) -> Heard {
@@ -61,13 +64,16 @@ impl Stream {
 
 impl AsyncRead for Stream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        ready!(self.turn.poll(cx));
         let before = buf.filled().len();
         let read = match &mut self.inner {
             Inner::Plain(io) => Pin::new(io).poll_read(cx, buf),
             Inner::Tls(io) => Pin::new(io).poll_read(cx, buf),
         };
-        if buf.filled().len() > before {
+        let bytes = buf.filled().len() - before;
+        if bytes > 0 {
             self.heard.0.set(true);
+            self.turn.moved(bytes);
         }
         read
     }
@@ -75,10 +81,15 @@ impl AsyncRead for Stream {
 
 impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.inner {
+        ready!(self.turn.poll(cx));
+        let written = match &mut self.inner {
             Inner::Plain(io) => Pin::new(io).poll_write(cx, buf),
             Inner::Tls(io) => Pin::new(io).poll_write(cx, buf),
+        };
+        if let Poll::Ready(Ok(bytes)) = &written {
+            self.turn.moved(*bytes);
         }
+        written
     }
 
     fn poll_write_vectored(
@@ -86,10 +97,15 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.inner {
+        ready!(self.turn.poll(cx));
+        let written = match &mut self.inner {
             Inner::Plain(io) => Pin::new(io).poll_write_vectored(cx, bufs),
             Inner::Tls(io) => Pin::new(io).poll_write_vectored(cx, bufs),
+        };
+        if let Poll::Ready(Ok(bytes)) = &written {
+            self.turn.moved(*bytes);
         }
+        written
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -1,109 +1,44 @@
 //! A record as one line, named like the lines of `tracing`, so that both are read alike.
 
 use std::io::Write as _;
-use std::time::Duration;
 
-use apex_core::dialect::Dialect;
 use apex_core::record::Record;
-use apex_core::time::Timestamp;
+use apex_core::record::line::{Value, fields, json, rfc3339};
 
 use crate::cli::LogFormat;
 
 /// Appends `record` to `out`, with its line end.
 pub(super) fn write(out: &mut Vec<u8>, record: &Record, format: LogFormat) {
-    let time = rfc3339(record.started + record.duration);
+    if format == LogFormat::Json {
+        out.extend_from_slice(json(record).as_bytes());
+        out.push(b'\n');
+        return;
+    }
     // Writing into memory cannot fail.
-    let _ = match format {
-        LogFormat::Json => write!(out, "{{\"timestamp\":\"{time}\",\"level\":\"INFO\",\"message\":\"exchange\""),
-        LogFormat::Text => write!(out, "{time}  INFO exchange"),
-    };
+    let _ = write!(out, "{}  INFO exchange", rfc3339(record.started + record.duration));
     for (name, value) in fields(record) {
-        let _ = match format {
-            LogFormat::Json => write!(out, ",\"{name}\":"),
-            LogFormat::Text => write!(out, " {name}="),
-        };
         let _ = match value {
-            Value::Text(text) if format == LogFormat::Text && is_plain(text) => write!(out, "{text}"),
+            Value::Text(text) if is_plain(text) => write!(out, " {name}={text}"),
             // Quoted and escaped: a client's text must not draw on a terminal, nor end the line.
-            Value::Text(text) if format == LogFormat::Text => write!(out, "{text:?}"),
-            Value::Text(text) => serde_json::to_writer(&mut *out, text).map_err(Into::into),
-            Value::Number(number) => write!(out, "{number}"),
-            Value::Millis(time) => write!(out, "{:.3}", time.as_secs_f64() * 1000.0),
-            Value::Truth(truth) => write!(out, "{truth}"),
+            Value::Text(text) => write!(out, " {name}={text:?}"),
+            Value::Number(number) => write!(out, " {name}={number}"),
+            Value::Millis(time) => write!(out, " {name}={:.3}", time.as_secs_f64() * 1000.0),
+            Value::Truth(truth) => write!(out, " {name}={truth}"),
         };
     }
-    out.extend_from_slice(if format == LogFormat::Json { b"}\n" } else { b"\n" });
-}
-
-enum Value<'a> {
-    Millis(Duration),
-    Number(u64),
-    Text(&'a str),
-    Truth(bool),
-}
-
-fn fields(record: &Record) -> impl Iterator<Item = (&'static str, Value<'_>)> {
-    fn text(text: Option<&str>) -> Option<Value<'_>> {
-        text.map(Value::Text)
-    }
-    let usage = &record.usage;
-    let all = [
-        ("request_id", Some(Value::Text(&record.request_id))),
-        ("mode", Some(Value::Text(record.mode.as_str()))),
-        ("method", Some(Value::Text(&record.method))),
-        ("path", Some(Value::Text(&record.path))),
-        ("label", text(record.label.as_deref())),
-        ("client_dialect", text(record.client_dialect.map(Dialect::as_str))),
-        ("upstream_dialect", text(record.upstream_dialect.map(Dialect::as_str))),
-        ("provider", text(record.provider.as_deref())),
-        ("via", text(record.via)),
-        ("model", text(record.client_model.as_deref())),
-        ("upstream_model", text(record.upstream_model.as_deref())),
-        ("stream", Some(Value::Truth(record.stream))),
-        ("status", Some(Value::Number(record.status.into()))),
-        ("upstream_status", record.upstream_status.map(|s| Value::Number(s.into()))),
-        ("upstream_request_id", text(record.upstream_request_id.as_deref())),
-        ("attempts", Some(Value::Number(record.attempts.into()))),
-        ("outcome", Some(Value::Text(record.outcome.as_str()))),
-        ("error", text(record.error.as_deref())),
-        ("duration_ms", Some(Value::Millis(record.duration))),
-        ("upstream_head_ms", record.upstream_head.map(Value::Millis)),
-        ("first_byte_ms", record.first_byte.map(Value::Millis)),
-        ("request_bytes", Some(Value::Number(record.request_bytes))),
-        ("upstream_bytes", Some(Value::Number(record.upstream_bytes))),
-        ("response_bytes", Some(Value::Number(record.response_bytes))),
-        ("input_tokens", (!usage.is_unknown()).then(|| Value::Number(usage.input_total()))),
-        ("cache_read_tokens", usage.cache_read.map(Value::Number)),
-        ("cache_write_tokens", usage.cache_write.map(Value::Number)),
-        ("output_tokens", usage.output.map(Value::Number)),
-        ("reasoning_tokens", usage.reasoning.map(Value::Number)),
-        ("adjustments", text(record.adjustments.as_deref())),
-    ];
-    all.into_iter().filter_map(|(name, value)| Some((name, value?)))
+    out.push(b'\n');
 }
 
 fn is_plain(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'=' | b'\\'))
 }
 
-/// `2026-11-22T00:41:00.123456Z`
-fn rfc3339(at: Timestamp) -> String {
-    let (seconds, micros) = (at.as_secs(), at.as_micros() % 1_000_000);
-    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-    // Days to a date, with years that begin in March: Hinnant, "chrono-compatible low-level date algorithms".
-    let days = seconds / 86_400 + 719_468;
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use apex_core::time::Timestamp;
+
     use super::*;
 
     fn line(record: &Record, format: LogFormat) -> String {
@@ -131,18 +66,5 @@ mod tests {
             assert!(!text.trim_end_matches('\n').contains(['\n', '\r', '\u{1b}']), "{text}");
         }
         assert!(!line(&record, LogFormat::Text).contains(['\u{7f}', '\u{202e}']));
-    }
-
-    #[test]
-    fn dates() {
-        for (seconds, text) in [
-            (0, "1970-01-01T00:00:00.000000Z"),
-            (951_782_399, "2000-02-28T23:59:59.000000Z"),
-            (951_782_400, "2000-02-29T00:00:00.000000Z"),
-            (1_735_689_599, "2024-12-31T23:59:59.000000Z"),
-            (1_795_308_060, "2026-11-22T00:41:00.000000Z"),
-        ] {
-            assert_eq!(rfc3339(Timestamp::from_micros(seconds * 1_000_000)), text);
-        }
     }
 }

@@ -1,13 +1,22 @@
 //! The real binary from outside: sockets, signals, files.
 
+mod burst;
+#[cfg(test)] // so that clippy takes its helpers for what they are
+mod cancel;
 mod clients;
 mod configuration;
-#[cfg(test)] // so that clippy takes its helpers for what they are
+#[cfg(test)]
 mod ending;
 #[cfg(test)]
 mod gateway;
 mod heads;
+#[cfg(test)]
+mod heavy;
 mod relay;
 mod reload;
 #[cfg(test)]
+mod scripted;
+#[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod whole;

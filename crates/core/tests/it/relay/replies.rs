@@ -199,7 +199,7 @@ fn an_event_of_two_megabytes() {
         all.insert(1, &event);
         let body = all.concat();
         for size in [body.len(), 1 << 20, 64 << 10, 8191] {
-            let cuts: Vec<_> = (1..body.len().div_ceil(size)).map(|i| i * size).collect();
+            let cuts: Vec<_> = (size..body.len()).step_by(size).collect();
             let run = relayed(begin(dialect, true), STREAM, body.as_bytes(), &cuts);
             assert!(run.text() == body, "{dialect} in pieces of {size}: {} of {} bytes", run.body.len(), body.len());
             assert_eq!(run.ended(), ("completed", Some(200), false));
@@ -357,14 +357,14 @@ fn silence_is_broken_between_events_only() {
         let all = events(dialect);
         let (first, rest) = all.split_at(2);
         let mut run = begin(dialect, true);
-        run.upstream_head(200, STREAM).chunk(&first.concat()).chunk(&rest[0][..9]).wait(6 * SECOND);
+        run.upstream_head(200, STREAM).chunk(first.concat()).chunk(&rest[0][..9]).wait(6 * SECOND);
         let said = run.text().to_owned();
         assert!(first.concat() == said, "{dialect}: half an event waits");
         run.wait(10 * SECOND);
         assert_eq!(run.text(), format!("{said}{alive}"), "{dialect}");
         run.wait(15 * SECOND);
         assert_eq!(run.text(), format!("{said}{alive}{alive}"), "{dialect}");
-        run.chunk(&rest[0][9..]).chunk(&rest[1..].concat()).close();
+        run.chunk(&rest[0][9..]).chunk(rest[1..].concat()).close();
         assert_eq!(run.text(), format!("{said}{alive}{alive}{}", rest.concat()));
         assert_eq!(run.ended(), ("completed", Some(200), false));
     }

@@ -16,15 +16,17 @@ mod settings;
 mod tool;
 
 use crate::dialect::{Dialect, Encoded, Target};
-use crate::hub::{Aliases, Losses, Request, Untranslatable};
+use crate::hub::{Aliases, Effort, Losses, ReasoningMode, Request, Untranslatable};
 use crate::json::{Ext, Kind, Obj, kind, object};
-use crate::provider::Quirks;
+use crate::name::glob;
+use crate::provider::{ModelRule, Quirks};
 
 /// Encodes a request for a Chat upstream.
 pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Encoded, Untranslatable> {
     let mut e = Encoder {
         request,
         quirks: target.quirks,
+        rule: target.quirks.models.iter().find(|rule| glob(rule.glob, target.model)),
         own: request.origin == Dialect::OpenAiChat,
         names: Names::of(request.origin),
         losses: Losses::default(),
@@ -46,6 +48,8 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Enco
 struct Encoder<'r> {
     request: &'r Request<'r>,
     quirks: &'r Quirks,
+    /// What this very model refuses.
+    rule: Option<&'r ModelRule>,
     /// From Chat to Chat: nothing is normalised.
     own: bool,
     names: &'static Names,
@@ -70,7 +74,7 @@ impl Encoder<'_> {
 
     /// The name under which this provider takes the member `ours`; none, and a loss, if it refuses it.
     fn key(&mut self, ours: &'static str, caller: &'static str) -> Option<&'static str> {
-        if self.quirks.drop.contains(&ours) {
+        if self.quirks.drop.contains(&ours) || self.model_refuses(ours) {
             self.refused(caller);
             return None;
         }
@@ -79,6 +83,16 @@ impl Encoder<'_> {
             self.losses.patch(caller);
         }
         Some(renamed.map_or(ours, |(_, to)| to))
+    }
+
+    /// A body in our own dialect is the caller's to get right; what is translated must fit the model.
+    fn model_refuses(&self, member: &str) -> bool {
+        let wish = &self.request.reasoning;
+        let off = wish.mode == Some(ReasoningMode::Off) || wish.effort == Some(Effort::None);
+        !self.own
+            && self.rule.is_some_and(|rule| {
+                rule.refuses.contains(&member) || (!off && rule.refuses_reasoning.contains(&member))
+            })
     }
 
     /// Something this provider does not take: a patch on the way to our own dialect, else a loss.

@@ -159,7 +159,12 @@ impl Encoder<'_> {
             Effort::Xhigh => 5,
             Effort::Max => 6,
         };
-        self.quirks.effort_words.get(at).copied().flatten().filter(|_| self.quirks.reasoning_effort)
+        self.quirks
+            .effort_words
+            .get(at)
+            .copied()
+            .flatten()
+            .filter(|_| self.quirks.reasoning_effort && !self.model_refuses("reasoning_effort"))
     }
 
     fn format(&mut self, o: &mut Obj<'_>) -> Result<(), Untranslatable> {

@@ -129,7 +129,7 @@ impl<'r> Encoder<'r> {
                     o.str("name", &self.aliases.name(name, NAME_LIMIT));
                     maybe(o, "description", description.as_ref());
                     if let Some(schema) = schema {
-                        let plain = if self.quirks.plain_schema { schema::without_dialect(schema) } else { None };
+                        let plain = self.plain(schema);
                         o.raw("parameters", plain.as_deref().unwrap_or(schema.get()));
                     }
                     self.strict(*strict, *schema, o);
@@ -138,6 +138,16 @@ impl<'r> Encoder<'r> {
             }),
             Offer::Raw(raw) => a.raw(raw.get()),
         }
+    }
+
+    /// A copy of the schema without what this provider refuses; `None` if it takes the schema as it is.
+    fn plain(&mut self, schema: &RawValue) -> Option<String> {
+        if self.quirks.plain_schema {
+            return schema::without_dialect(schema);
+        }
+        let rewritten = schema::with_plain_patterns(schema).filter(|_| self.quirks.plain_patterns && !self.own)?;
+        self.losses.approx("tools.pattern");
+        Some(rewritten)
     }
 
     /// A schema that strict mode would refuse is sent without it: altering the schema would alter its meaning.

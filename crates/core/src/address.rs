@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Is `address` an ordinary address of the public Internet?
-pub(crate) fn is_public(address: IpAddr) -> bool {
+pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => !NETS_V4.iter().any(|(net, bits)| within(v4.to_bits().into(), net_v4(*net), 32, *bits)),
         IpAddr::V6(v6) => {
