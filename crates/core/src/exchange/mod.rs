@@ -143,7 +143,7 @@ impl Exchange {
             self.send(again, now);
             return;
         }
-        self.record.error = Some(format!("{:?}", error.kind));
+        self.record.error = Some(error.kind.as_str().to_owned());
         self.record.detail = Some(error.detail.clone());
         let (failure, outcome) = transport_failure(error);
         self.fail(&failure, outcome, now);
@@ -202,7 +202,7 @@ impl Exchange {
                 replying.deadline_passed(&self.catalog.timeouts, total, self.replied, now)
             }
             Input::UpstreamFailed(error) => {
-                self.record.error = Some(format!("{:?}", error.kind));
+                self.record.error = Some(error.kind.as_str().to_owned());
                 self.record.detail = Some(error.detail.clone());
                 replying.broke_off(&error)
             }
@@ -224,7 +224,7 @@ impl Exchange {
         if let Some((failure, outcome)) = progressed.failure {
             self.record
                 .error
-                .get_or_insert_with(|| failure.code.clone().unwrap_or_else(|| format!("{:?}", failure.kind)));
+                .get_or_insert_with(|| failure.code.clone().unwrap_or_else(|| failure.kind.as_str().to_owned()));
             if !self.replied {
                 self.fail_with(&failure, replying.error_head(), outcome, now);
                 return;
@@ -280,7 +280,9 @@ impl Exchange {
 
     /// A failure that the client gets as a whole reply, or as the last words of a stream.
     fn fail(&mut self, failure: &Failure, outcome: Outcome, now: Timestamp) {
-        self.record.error.get_or_insert_with(|| failure.code.clone().unwrap_or_else(|| format!("{:?}", failure.kind)));
+        self.record
+            .error
+            .get_or_insert_with(|| failure.code.clone().unwrap_or_else(|| failure.kind.as_str().to_owned()));
         self.fail_with(failure, HeaderMap::new(), outcome, now);
     }
 

@@ -83,6 +83,12 @@ fn a_stop_without_done_is_a_clean_end() {
     let mut run = Run::chat("gpt-5.5#openai", true);
     run.sse().chunk(say("a")).chunk(stop()).close();
     assert_eq!(run.ended(), ("completed", Some(200), false));
+    // A relay waits longer: what follows the stop belongs to the reply.
+    let mut run = Run::chat("gpt-5.5#openai", true);
+    run.sse().chunk(say("a")).chunk(stop()).wait(14 * SECOND).chunk(DONE).wait(SECOND);
+    assert!(run.end.is_none() && run.text().ends_with(DONE));
+    run.wait(2 * SECOND);
+    assert_eq!(run.ended(), ("completed", Some(200), false));
     // A provider that never closes after its stop is not waited for (pitfall 48).
     let mut run = Run::messages("gpt-5.5#openai", true);
     run.sse().chunk(say("a")).chunk(stop()).wait(SECOND);
