@@ -13,7 +13,7 @@ use crate::process::{self, Echo, Guard};
 use crate::project::Project;
 use crate::report::Outcome;
 use crate::steps::checked;
-use crate::suite;
+use crate::{suite, worker};
 
 const READY: Duration = Duration::from_secs(30);
 const LISTENING: &str = "listening on ";
@@ -61,7 +61,8 @@ pub(crate) fn run(project: &Project, suite: &suite::Suite, extra: &[String]) -> 
     };
     let host = match Host::start(project, suite) {
         Ok(host) => host,
-        Err(why) => return Outcome::failed(why),
+        Err(suite::Unready::Missing(why)) => return Outcome::missing(project.ci, why),
+        Err(suite::Unready::Failed(why)) => return Outcome::failed(why),
     };
     host.describe_to(&mut command);
     let done = process::run(command.env("APEX_VIA", suite.via).args(extra), SUITE, Echo::Lines);
@@ -76,25 +77,44 @@ pub(crate) fn run(project: &Project, suite: &suite::Suite, extra: &[String]) -> 
 #[derive(Debug)]
 struct Host {
     gateway: Server,
+    /// The native gateway, where the suite compares.
+    native: Option<Server>,
     upstream: Server,
     token: String,
+    kind: suite::Host,
+    /// The built Worker.
+    dist: PathBuf,
 }
 
 impl Host {
-    fn start(project: &Project, suite: &suite::Suite) -> Result<Self, String> {
+    fn start(project: &Project, suite: &suite::Suite) -> Result<Self, suite::Unready> {
         let logs = project.target.join("e2e");
-        fs::create_dir_all(&logs).map_err(|error| format!("{}: {error}", logs.display()))?;
+        let failed = suite::Unready::Failed;
+        fs::create_dir_all(&logs).map_err(|error| failed(format!("{}: {error}", logs.display())))?;
         let token = token();
         let log = |of: &str| logs.join(format!("{}-{of}.log", suite.name));
-        let upstream = Server::start(hermetic(project, "scripted-upstream"), log("upstream"))?;
-        let mut gateway = hermetic(project, "apex-ai-proxy");
-        gateway
-            .args(["--config", &format!("e2e/{}", suite.config), "--listen", "127.0.0.1:0"])
-            .env("E2E_UPSTREAM", &upstream.url)
-            .env("E2E_TOKEN", &token);
-        let gateway = Server::start(gateway, log("gateway"))?;
+        let upstream = Server::start(ours(project, "scripted-upstream"), log("upstream")).map_err(failed)?;
+        let start = |mut command: Command, of: &str| {
+            command.env("E2E_UPSTREAM", &upstream.url).env("E2E_TOKEN", &token);
+            Server::start(command, log(of)).map_err(failed)
+        };
+        let native = || {
+            let mut native = ours(project, "apex-ai-proxy");
+            native.args(["--config", &format!("e2e/{}", suite.config), "--listen", "127.0.0.1:0"]);
+            native
+        };
+        let gateway = if suite.host == suite::Host::Native {
+            native()
+        } else {
+            let (program, arguments) = worker::serve(project, suite.config)?;
+            let mut worker = hermetic(project, program);
+            worker.args(arguments);
+            worker
+        };
+        let gateway = start(gateway, "gateway")?;
+        let native = if suite.host == suite::Host::Both { Some(start(native(), "native")?) } else { None };
         println!("gateway {}, upstream {}", gateway.url, upstream.url);
-        Ok(Self { gateway, upstream, token })
+        Ok(Self { gateway, native, upstream, token, kind: suite.host, dist: project.root.join(worker::DIST) })
     }
 
     /// What a suite knows of its host: these variables, and none of the developer's own keys.
@@ -109,13 +129,15 @@ impl Host {
             .env("APEX_URL", &self.gateway.url)
             .env("APEX_TOKEN", &self.token)
             .env("APEX_UPSTREAM", &self.upstream.url)
-            .env("APEX_HOST_KIND", "native")
+            .env("APEX_HOST_KIND", if self.kind == suite::Host::Native { "native" } else { "worker" })
+            .env("APEX_DIST", &self.dist)
+            .env("APEX_NATIVE_URL", self.native.as_ref().map_or("", |native| &native.url))
             .env("NO_PROXY", "127.0.0.1,localhost")
             .env("no_proxy", "127.0.0.1,localhost");
     }
 
     fn print_logs(&self) {
-        for server in [&self.gateway, &self.upstream] {
+        for server in [&self.gateway, &self.upstream].into_iter().chain(&self.native) {
             print_tail(&server.log);
         }
     }
@@ -159,9 +181,13 @@ impl Server {
     }
 }
 
-/// A program of ours in an environment of its own: a developer's keys and files must not reach a test.
-fn hermetic(project: &Project, program: &str) -> Command {
-    let mut command = Command::new(project.target.join("debug").join(program));
+fn ours(project: &Project, program: &str) -> Command {
+    hermetic(project, project.target.join("debug").join(program))
+}
+
+/// A program in an environment of its own: a developer's keys and files must not reach a test.
+fn hermetic(project: &Project, program: PathBuf) -> Command {
+    let mut command = Command::new(program);
     let kept: Vec<(OsString, OsString)> = ["PATH", "RUST_LOG", "RUST_BACKTRACE", "LLVM_PROFILE_FILE", "SystemRoot"]
         .iter()
         .filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)))

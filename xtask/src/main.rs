@@ -13,6 +13,7 @@ mod suite;
 mod tally;
 mod tidy;
 mod wasm;
+mod worker;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -98,7 +99,11 @@ impl Chore {
 fn run_suites(project: &Project, wanted: &[String], extra: &[String]) -> Report {
     let mut report = Report::default();
     report.step("build", || e2e::build(project));
-    for suite in suite::ALL.iter().filter(|suite| wanted.is_empty() || wanted.iter().any(|name| name == suite.name)) {
+    let chosen = |suite: &suite::Suite| wanted.is_empty() || wanted.iter().any(|name| name == suite.name);
+    if suite::ALL.iter().any(|suite| chosen(suite) && suite.host != suite::Host::Native) {
+        report.step("worker", || worker::build(project));
+    }
+    for suite in suite::ALL.iter().filter(|suite| chosen(suite)) {
         report.step(suite.name, || e2e::run(project, suite, extra));
     }
     report
@@ -130,8 +135,11 @@ fn only(list: &str) -> Result<Vec<&'static str>, String> {
     for wanted in list.split(',').map(str::trim).filter(|name| !name.is_empty()) {
         let step =
             STEPS.iter().find(|step| step.name == wanted).ok_or_else(|| format!("there is no step `{wanted}`"))?;
-        if step.kind == Kind::EndToEnd {
+        if step.kind == Kind::EndToEnd && step.name != "worker" {
             names.push("build");
+        }
+        if step.name.starts_with("worker-") {
+            names.push("worker");
         }
         names.push(step.name);
     }
@@ -175,7 +183,7 @@ fn help() -> String {
             .to_owned(),
         "cargo xtask test --install-tools             installs cargo-nextest, cargo-deny, cargo-insta".to_owned(),
         "cargo xtask check                            the steps that only look: fmt tidy clippy wasm doc".to_owned(),
-        "cargo xtask e2e [SUITE..] [-- ARGS]          suites: python cloudflare js clients; ARGS go to pytest or node"
+        "cargo xtask e2e [SUITE..] [-- ARGS]          suites: [worker-]python, cloudflare, js, clients; worker-own; ARGS go to pytest or node"
             .to_owned(),
         "cargo xtask fuzz [TARGET] [--seconds N]      each target for N seconds (60)".to_owned(),
         "cargo xtask STEP                             one step:".to_owned(),
@@ -197,6 +205,8 @@ mod tests {
         assert_eq!(chore(""), Ok(Chore::Help));
         assert_eq!(chore("check"), Ok(Chore::Check));
         assert_eq!(chore("test --only fmt,python"), Ok(Chore::Steps(vec!["fmt", "build", "python"])));
+        assert_eq!(chore("test --only worker-js"), Ok(Chore::Steps(vec!["build", "worker", "worker-js"])));
+        assert_eq!(chore("worker"), Ok(Chore::Steps(vec!["worker"])));
         assert_eq!(chore("tidy"), Ok(Chore::Steps(vec!["tidy"])));
         assert_eq!(chore("test --install-tools"), Ok(Chore::InstallTools));
         let all = Duration::from_mins(10);

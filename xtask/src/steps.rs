@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::process::{self, Echo};
 use crate::project::Project;
 use crate::report::{Outcome, Report};
-use crate::{e2e, fuzz, tally, tidy, wasm};
+use crate::{e2e, fuzz, suite, tally, tidy, wasm, worker};
 
 /// One step of `cargo xtask test`.
 pub(crate) struct Step {
@@ -36,7 +36,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "clippy", about: "clippy of the workspace, warnings denied", kind: Kind::Check, run: clippy },
     Step {
         name: "wasm",
-        about: "core and service build for wasm and import nothing",
+        about: "core, service and worker build for wasm; core and service import nothing",
         kind: Kind::Check,
         run: wasm::step,
     },
@@ -60,6 +60,37 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step { name: "js", about: "e2e/js against a running gateway", kind: Kind::EndToEnd, run: e2e::js },
     Step { name: "clients", about: "e2e/clients against a running gateway", kind: Kind::EndToEnd, run: e2e::clients },
+    Step { name: "worker", about: "the Worker, and its size", kind: Kind::EndToEnd, run: worker::build },
+    Step {
+        name: "worker-python",
+        about: "e2e/python against the Worker",
+        kind: Kind::EndToEnd,
+        run: |project| e2e::run(project, &suite::WORKER_PYTHON, &[]),
+    },
+    Step {
+        name: "worker-cloudflare",
+        about: "e2e/python against the Worker behind Cloudflare AI Gateway",
+        kind: Kind::EndToEnd,
+        run: |project| e2e::run(project, &suite::WORKER_CLOUDFLARE, &[]),
+    },
+    Step {
+        name: "worker-js",
+        about: "e2e/js against the Worker",
+        kind: Kind::EndToEnd,
+        run: |project| e2e::run(project, &suite::WORKER_JS, &[]),
+    },
+    Step {
+        name: "worker-clients",
+        about: "e2e/clients against the Worker",
+        kind: Kind::EndToEnd,
+        run: |project| e2e::run(project, &suite::WORKER_CLIENTS, &[]),
+    },
+    Step {
+        name: "worker-own",
+        about: "e2e/worker: parity with the native gateway, secrets, clients that leave",
+        kind: Kind::EndToEnd,
+        run: |project| e2e::run(project, &suite::WORKER_OWN, &[]),
+    },
 ];
 
 /// The longest a step of cargo may take, a first build of everything on a slow machine included.

@@ -19,11 +19,22 @@ pub(crate) struct Suite {
     pub(crate) config: &'static str,
     /// `APEX_VIA`: tells the tests how that gateway reaches its providers.
     pub(crate) via: &'static str,
+    pub(crate) host: Host,
     /// Installs what is missing and returns the command that runs the tests.
     pub(crate) prepare: fn(&Project, &Path) -> Result<Command, Unready>,
     pub(crate) count: fn(&[String]) -> Tally,
 }
 
+/// Which gateway a suite talks to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Host {
+    /// The Worker, and beside it the native one to compare with.
+    Both,
+    Native,
+    Worker,
+}
+
+#[derive(Debug)]
 pub(crate) enum Unready {
     /// The machine lacks a program.
     Missing(String),
@@ -35,7 +46,23 @@ pub(crate) const CLOUDFLARE: Suite =
     Suite { name: "cloudflare", config: "gateway-cloudflare.toml", via: "cloudflare", ..PYTHON };
 pub(crate) const JS: Suite = direct("js", node, tally::node);
 pub(crate) const CLIENTS: Suite = direct("clients", node, tally::node);
-pub(crate) const ALL: &[&Suite] = &[&PYTHON, &CLOUDFLARE, &JS, &CLIENTS];
+pub(crate) const WORKER_PYTHON: Suite = Suite { name: "worker-python", host: Host::Worker, ..PYTHON };
+pub(crate) const WORKER_CLOUDFLARE: Suite = Suite { name: "worker-cloudflare", host: Host::Worker, ..CLOUDFLARE };
+pub(crate) const WORKER_JS: Suite = Suite { name: "worker-js", host: Host::Worker, ..JS };
+pub(crate) const WORKER_CLIENTS: Suite = Suite { name: "worker-clients", host: Host::Worker, ..CLIENTS };
+pub(crate) const WORKER_OWN: Suite =
+    Suite { name: "worker-own", folder: "worker", host: Host::Both, ..direct("worker", node, tally::node) };
+pub(crate) const ALL: &[&Suite] = &[
+    &PYTHON,
+    &CLOUDFLARE,
+    &JS,
+    &CLIENTS,
+    &WORKER_PYTHON,
+    &WORKER_CLOUDFLARE,
+    &WORKER_JS,
+    &WORKER_CLIENTS,
+    &WORKER_OWN,
+];
 
 /// A suite whose gateway talks to the providers themselves.
 const fn direct(
@@ -43,7 +70,7 @@ const fn direct(
     prepare: fn(&Project, &Path) -> Result<Command, Unready>,
     count: fn(&[String]) -> Tally,
 ) -> Suite {
-    Suite { name, folder: name, config: "gateway.toml", via: "direct", prepare, count }
+    Suite { name, folder: name, config: "gateway.toml", via: "direct", host: Host::Native, prepare, count }
 }
 
 const INSTALL: Duration = Duration::from_mins(10);
@@ -81,8 +108,16 @@ fn pytest(project: &Project, source: &Path) -> Result<Command, Unready> {
     Ok(tests)
 }
 
-/// npm installs beside `package.json`: so the suite is copied to the build folder and runs there.
 fn node(project: &Project, source: &Path) -> Result<Command, Unready> {
+    let copy = install(project, source)?;
+    // The suite's own script knows its files. What follows `--` goes to it.
+    let mut tests = Command::new("npm");
+    tests.current_dir(&copy).args(["test", "--silent", "--"]);
+    Ok(tests)
+}
+
+/// npm installs beside `package.json`: so the folder is copied to the build folder and runs there.
+pub(crate) fn install(project: &Project, source: &Path) -> Result<PathBuf, Unready> {
     for program in ["node", "npm"] {
         if !process::answers(project.tool(program).arg("--version")) {
             return Err(Unready::Missing(format!("{program} is not installed")));
@@ -105,10 +140,7 @@ fn node(project: &Project, source: &Path) -> Result<Command, Unready> {
         ]);
         installed(&mut npm, "npm", &modules, &wanted)?;
     }
-    // The suite's own script knows its files. What follows `--` goes to it.
-    let mut tests = Command::new("npm");
-    tests.current_dir(&copy).args(["test", "--silent", "--"]);
-    Ok(tests)
+    Ok(copy)
 }
 
 fn installed(command: &mut Command, what: &str, dir: &Path, from: &[u8]) -> Result<(), Unready> {

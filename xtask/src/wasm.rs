@@ -7,7 +7,7 @@ use crate::project::Project;
 use crate::report::Outcome;
 use crate::steps::{LIMIT, checked};
 
-const TARGET: &str = "wasm32-unknown-unknown";
+pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 const PACKAGES: &[&str] = &["apex-core", "apex-service"];
 
 pub(crate) fn step(project: &Project) -> Outcome {
@@ -15,7 +15,9 @@ pub(crate) fn step(project: &Project) -> Outcome {
         return Outcome::missing(project.ci, why);
     }
     let mut clippy = project.cargo(["clippy", "--target", TARGET]);
-    clippy.args(PACKAGES.iter().flat_map(|package| ["-p", package])).args(["--", "-D", "warnings"]);
+    clippy
+        .args(PACKAGES.iter().chain(&["apex-worker"]).flat_map(|package| ["-p", package]))
+        .args(["--", "-D", "warnings"]);
     let lint = checked(&mut clippy);
     for package in PACKAGES {
         if let Err(why) = imports_nothing(project, package) {
@@ -26,7 +28,7 @@ pub(crate) fn step(project: &Project) -> Outcome {
 }
 
 /// The target is part of the toolchain; rustup fetches it on a fresh machine.
-fn target(project: &Project) -> Result<(), String> {
+pub(crate) fn target(project: &Project) -> Result<(), String> {
     let libdir =
         process::run(project.tool("rustc").args(["--print", "target-libdir", "--target", TARGET]), LIMIT, Echo::Silent);
     if libdir.ok() && libdir.lines.iter().any(|dir| Path::new(dir).is_dir()) {

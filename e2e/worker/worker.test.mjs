@@ -1,0 +1,124 @@
+// What only a Worker has: bindings and secrets, and the runtime's ways of telling that a client left.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { startWorker } from './host.mjs';
+import { DIST, send, upstream, UPSTREAM } from './setup.mjs';
+
+const TOKEN = 'test-token';
+const PROVIDERS = {
+  providers: {
+    openai: { base_url: `${UPSTREAM}/openai/v1`, via: 'direct' },
+    anthropic: { base_url: `${UPSTREAM}/anthropic/v1`, via: 'direct' },
+    mine: { base_url: `${UPSTREAM}/mine/v1`, api_key: '${MY_KEY}', via: 'direct' },
+  },
+};
+const CONFIG = JSON.stringify(PROVIDERS);
+
+function request(model, more = {}, path = '/v1/chat/completions') {
+  const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' };
+  const body = JSON.stringify({ model, messages: [{ role: 'user', content: 'hi' }], ...more });
+  return { path, headers, body };
+}
+
+// Runs `body` with a Worker that has these bindings; gives it the Worker's log too.
+async function using(options, body) {
+  await upstream.clear();
+  let log = '';
+  const worker = await startWorker({ dist: DIST, ...options, log: (text) => (log += text) });
+  const records = async (count) => {
+    for (const end = Date.now() + 5000; ; await new Promise((done) => setTimeout(done, 10))) {
+      const lines = log.split('\n').filter((line) => line.includes('"message":"exchange"'));
+      if (lines.length >= count || Date.now() > end) return lines.map((line) => JSON.parse(line));
+    }
+  };
+  try {
+    await body(worker.url, records);
+  } finally {
+    await worker.stop();
+  }
+}
+
+const refusals = [
+  ['no gateway token', { bindings: { APEX_CONFIG: CONFIG } }, /secret GatewayToken is not set/],
+  ['an empty gateway token', { bindings: { GatewayToken: '' } }, /secret GatewayToken is not set/],
+  ['a gateway token that is not in the store', { secrets: { GatewayToken: null } }, /binding GatewayToken could not be read/],
+  ['a provider key that is not in the store', { bindings: { GatewayToken: TOKEN }, secrets: { GROQ_API_KEY: null } }, /GROQ_API_KEY/],
+  ['a configuration that is no JSON', { bindings: { GatewayToken: TOKEN, APEX_CONFIG: '{' } }, /APEX_CONFIG/],
+  ['a configuration that means nothing', { bindings: { GatewayToken: TOKEN, APEX_CONFIG: '{"default_provider":"x"}' } }, /default_provider/],
+  ['a gateway without its account', { bindings: { GatewayToken: TOKEN, GATEWAY_ID: 'gw' } }, /ACCOUNT_ID/],
+];
+for (const [name, options, wanted] of refusals) {
+  test(`${name} is told, and nothing is served`, () =>
+    using(options, async (url) => {
+      const chat = await send(url, request('gpt-5.5#openai'));
+      assert.equal(chat.status, 500);
+      const { error } = JSON.parse(chat.body);
+      assert.match(error.message, wanted);
+      assert.equal(error.code, 'not_configured');
+      const messages = await send(url, request('gpt-5.5#openai', { max_tokens: 9 }, '/v1/messages'));
+      assert.equal(JSON.parse(messages.body).type, 'error');
+      assert.match(JSON.parse(messages.body).error.message, wanted);
+      assert.equal((await upstream.requests()).length, 0);
+    }));
+}
+
+test('secrets may be plain strings or lie in a store', async () => {
+  const key = { bindings: { APEX_CONFIG: CONFIG, OPENAI_API_KEY: 'sk-plain', GatewayToken: TOKEN }, secrets: { MY_KEY: 'sk-stored' } };
+  await using(key, async (url) => {
+    assert.equal((await send(url, request('gpt-5.5#openai'))).status, 200);
+    assert.equal((await send(url, request('m#mine'))).status, 200);
+    const sent = (await upstream.requests()).map(({ headers }) => headers.find(([name]) => /^authorization$/i.test(name))[1]);
+    assert.deepEqual(sent, ['Bearer sk-plain', 'Bearer sk-stored']);
+  });
+});
+
+test('logging that is not set up stops nothing', () =>
+  using({ bindings: { GatewayToken: TOKEN, OPENAI_API_KEY: 'k', APEX_CONFIG: CONFIG }, secrets: { AepipeToken: null } }, async (url) => {
+    assert.equal((await send(url, request('gpt-5.5#openai'))).status, 200);
+  }));
+
+test('a configuration may be an object', () =>
+  using({ bindings: { GatewayToken: TOKEN, OPENAI_API_KEY: 'k', APEX_CONFIG: PROVIDERS } }, async (url) => {
+    assert.equal((await send(url, request('gpt-5.5#openai'))).status, 200);
+  }));
+
+const READY = { bindings: { GatewayToken: TOKEN, OPENAI_API_KEY: 'k', ANTHROPIC_API_KEY: 'k', APEX_CONFIG: CONFIG } };
+
+for (const [what, model] of [['relayed', 'gpt-5.5-stream-400-20#openai'], ['translated', 'claude-sonnet-4-6-stream-400-20#anthropic']]) {
+  test(`a client that leaves a ${what} stream cancels the upstream`, () =>
+    using(READY, async (url, records) => {
+      const left = await send(url, { ...request(model, { stream: true }), leaveAfter: 500 });
+      assert.equal(left.whole, false);
+      await upstream.waitForOutcome('client_gone');
+      const [record] = await records(1);
+      assert.equal(record.outcome, 'client_gone');
+    }));
+}
+
+// The local runtime tells with the next write; Cloudflare's own may tell at once, by the request's signal.
+test('a client that leaves a silent stream is noticed at the next write', () =>
+  using(READY, async (url, records) => {
+    await send(url, { ...request('gpt-5.5-stream-3-1500#openai', { stream: true }), leaveAfter: 1 });
+    assert.equal((await records(1))[0].outcome, 'client_gone');
+  }));
+
+test('each exchange has one record', () =>
+  using(READY, async (url, records) => {
+    await send(url, request('gpt-5.5#openai'));
+    await send(url, request('gpt-5.5#openai', { stream: true }));
+    await send(url, request('gpt-5.5-cut-300#openai', { stream: true }));
+    await send(url, request('m#nosuch'));
+    const all = await records(4);
+    assert.deepEqual(all.map((record) => record.outcome), ['completed', 'completed', 'truncated', 'refused']);
+    assert.equal(new Set(all.map((record) => record.request_id)).size, 4);
+  }));
+
+test('many streams at a time stay apart', () =>
+  using(READY, async (url) => {
+    const replies = await Promise.all(
+      Array.from({ length: 20 }, (_, n) =>
+        send(url, request('gpt-5.5-stream-20-5#openai', { stream: true, messages: [{ role: 'user', content: `SAY n${n}n` }] })),
+      ),
+    );
+    assert.ok(replies.every((reply) => reply.whole && reply.body.includes('[DONE]')));
+  }));
