@@ -93,6 +93,10 @@ fn decide(
     if length > limits.uri {
         return Err(Refusal::UriTooLong { limit: limits.uri });
     }
+    let size: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if size as u64 > limits.head || head.headers.len() > limits.headers {
+        return Err(Refusal::HeadTooLarge { limit: limits.head, headers: limits.headers });
+    }
     *cors = Cors::check(&head, catalog)?;
     if let Some(headers) = cors.preflight(&head) {
         let mut whole = Whole::json(StatusCode::NO_CONTENT, "");
@@ -100,7 +104,9 @@ fn decide(
         return Ok(Decision::Answer(whole));
     }
     let path = head.uri.path();
-    if head.headers.contains_key(header::UPGRADE) && head.method == Method::GET {
+    // Other upgrades (curl offers h2c) may be ignored, and are.
+    let websocket = |v: &HeaderValue| v.as_bytes().to_ascii_lowercase().windows(9).any(|w| w == b"websocket");
+    if head.headers.get_all(header::UPGRADE).iter().any(websocket) {
         return Err(Refusal::UpgradeRequired);
     }
     let operational = matches!(path, "/healthz" | "/readyz");

@@ -21,6 +21,7 @@ pub mod passthrough;
 pub mod plan;
 pub mod provider;
 pub mod record;
+pub mod redact;
 pub mod refusal;
 pub mod reply;
 pub mod route;

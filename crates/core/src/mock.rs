@@ -238,9 +238,12 @@ fn error(dialect: Dialect, status: StatusCode, message: &str, seed: Seed) -> Pla
         500.. => ErrorKind::ServerError,
         _ => ErrorKind::InvalidRequest,
     };
-    let (_, body) =
-        dialect::encode_error(dialect, &Failure::upstream(kind, status, message), &format!("req_{}", seed.token(3)));
+    let id = format!("req_{}", seed.token(3));
+    let (_, body) = dialect::encode_error(dialect, &Failure::upstream(kind, status, message), &id);
     let mut head = whole_head(status, &body);
+    if let Ok(id) = HeaderValue::try_from(id) {
+        head.headers.insert(if dialect == Dialect::Anthropic { "request-id" } else { "x-request-id" }, id);
+    }
     if status == StatusCode::TOO_MANY_REQUESTS {
         head.headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }

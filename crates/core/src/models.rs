@@ -5,7 +5,7 @@ use crate::dialect::Dialect;
 use crate::json::object;
 use crate::name;
 use crate::plan;
-use crate::provider::{Provider, Via};
+use crate::provider::{Provider, Via, table};
 use crate::refusal::Refusal;
 use crate::route::Operation;
 
@@ -50,7 +50,9 @@ pub fn find(id: &str, catalog: &Catalog, dialect: Dialect) -> Option<Vec<u8>> {
 pub fn explain(name: &str, catalog: &Catalog) -> Result<Vec<String>, Refusal> {
     let found = name::resolve(name, None, catalog, Dialect::OpenAiChat)?;
     let via = catalog.providers.get(&found.provider).map_or("", |p| p.via.as_str());
+    let note = table::row(&found.provider).and_then(|row| row.note);
     let mut lines = vec![format!("{name}: model {} at provider {}, {via}", found.model, found.provider)];
+    lines.extend(note.map(|note| format!("  {note}")));
     for operation in [Operation::ChatCompletions, Operation::Messages, Operation::Responses] {
         let way = match plan::way(&found, operation, None, catalog) {
             Ok(way) if way.dialect == operation.dialect() => format!("relayed to {}", way.url),

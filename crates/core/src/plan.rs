@@ -244,6 +244,10 @@ fn url(
             })?;
             let (path, query) = match (&provider.azure, provider.paths.get(endpoint)) {
                 (_, Some(path)) => (path.clone(), query.map(str::to_owned)),
+                // The Responses API knows no deployments in its path: the model is in the body.
+                (Some(azure), None) if azure.form == AzureForm::Deployment && operation == Operation::Responses => {
+                    (format!("/{endpoint}"), Some(with_api_version(&azure.api_version, query)))
+                }
                 (Some(azure), None) if azure.form == AzureForm::Deployment => {
                     let deployment = segment(&name.model).ok_or(Refusal::UrlNotBuildable)?;
                     (format!("/deployments/{deployment}/{endpoint}"), Some(with_api_version(&azure.api_version, query)))
@@ -264,6 +268,11 @@ fn url(
             let gateway = format!("/{}/{}", cloudflare.account_id, cloudflare.gateway_id);
             match &provider.azure {
                 _ if compat => cloudflare.base.join(&format!("{gateway}/compat/{endpoint}"), query),
+                Some(_) if operation == Operation::Responses => {
+                    return Err(missing(
+                        "does not serve Responses through Cloudflare; set providers.azure-openai.via = \"direct\"",
+                    ));
+                }
                 Some(azure) => {
                     let resource = azure.resource.as_ref().ok_or_else(|| {
                         missing("has no resource; set AZURE_RESOURCE or providers.azure-openai.resource")

@@ -39,6 +39,10 @@ pub struct Record {
     pub outcome: Outcome,
     /// Our code, or the upstream's, where it failed.
     pub error: Option<String>,
+    /// What the transport said, with addresses; for the operator only.
+    pub detail: Option<String>,
+    /// With `debug`: heads as they came and went, credentials masked.
+    pub trace: Option<String>,
     pub request_bytes: u64,
     pub upstream_bytes: u64,
     pub response_bytes: u64,

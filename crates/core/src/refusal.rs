@@ -27,6 +27,10 @@ pub enum Refusal {
     )]
     GatewayCredentialInPassthrough,
     #[error(
+        "the request head is larger than {limit} bytes or has more than {headers} headers; send fewer or shorter ones"
+    )]
+    HeadTooLarge { limit: u64, headers: usize },
+    #[error(
         "host `{host}` may not be reached through this gateway; ask its operator to add it to passthrough.allow_hosts"
     )]
     HostNotAllowed { host: String },
@@ -89,6 +93,7 @@ impl Refusal {
             Self::Document(_) => "invalid_json",
             Self::EndpointNotServed { .. } => "endpoint_not_served",
             Self::GatewayCredentialInPassthrough => "gateway_credential_in_passthrough",
+            Self::HeadTooLarge { .. } => "head_too_large",
             Self::HostNotAllowed { .. } | Self::PassthroughOff => "host_not_allowed",
             Self::InvalidApiKey => "invalid_api_key",
             Self::InvalidMapping { .. } => "invalid_mapping",
@@ -133,6 +138,7 @@ impl Refusal {
             Self::HostNotAllowed { .. } | Self::OriginNotAllowed | Self::PassthroughOff => {
                 (StatusCode::FORBIDDEN, Kind::Permission)
             }
+            Self::HeadTooLarge { .. } => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Kind::InvalidRequest),
             Self::InvalidApiKey => (StatusCode::UNAUTHORIZED, Kind::Auth),
             Self::InvalidModel { status, .. } => {
                 (*status, if status.as_u16() == 404 { Kind::NotFound } else { Kind::InvalidRequest })

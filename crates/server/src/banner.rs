@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use apex_core::catalog::{Catalog, PassthroughMode};
-use apex_core::provider::{Provider, Via};
+use apex_core::models;
+use apex_core::provider::Provider;
 
 use crate::config::Loaded;
 
@@ -42,9 +43,5 @@ pub(crate) fn banner(loaded: &Loaded, address: SocketAddr) -> String {
 
 /// Providers that have what they need to be asked.
 pub(crate) fn live(catalog: &Catalog) -> impl Iterator<Item = &Provider> {
-    catalog.providers.values().filter(|provider| match provider.via {
-        Via::Cloudflare => catalog.cloudflare.is_some(),
-        Via::Direct => provider.api_key.is_some(),
-        Via::Mock => catalog.mock,
-    })
+    catalog.providers.values().filter(|provider| models::is_live(provider))
 }

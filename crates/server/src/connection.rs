@@ -121,7 +121,7 @@ async fn answer(
     let in_flight = if request.version() == Version::HTTP_2 { in_flight.alone() } else { in_flight };
     let catalog = native.catalog();
     let (head, body) = request.into_parts();
-    let response = match head::check(&head, &catalog.limits) {
+    let response = match head::check(&head) {
         Ok(()) => serve(&native, catalog, peer, Request::from_parts(head, body)).await,
         Err(status) => refusal(status, head.version),
     };

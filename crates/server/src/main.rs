@@ -85,13 +85,22 @@ fn check(options: &Options) -> Result<(), Box<dyn Error>> {
 fn models(options: &Options, names: &[String]) -> Result<(), Box<dyn Error>> {
     let loaded = config::load(&sources(options), &Environment::of_process(), None)?;
     let mut out = io::stdout().lock();
+    let mut misses = 0;
     for name in names {
-        for line in apex_core::models::explain(name, &loaded.catalog)? {
-            writeln!(out, "{line}")?;
+        match apex_core::models::explain(name, &loaded.catalog) {
+            Ok(lines) => writeln!(out, "{}", lines.join("\n"))?,
+            Err(refusal) => {
+                misses += 1;
+                writeln!(out, "{name}: {refusal}")?;
+            }
         }
     }
     if !names.is_empty() {
-        return Ok(());
+        return if misses == 0 {
+            Ok(())
+        } else {
+            Err(format!("{misses} of {} names lead nowhere", names.len()).into())
+        };
     }
     for provider in banner::live(&loaded.catalog) {
         writeln!(out, "{} ({})", provider.id, provider.via.as_str())?;

@@ -13,6 +13,7 @@ use crate::catalog::Catalog;
 use crate::credentials;
 use crate::dialect::{self, Dialect, ReplyContext, StreamDecoder, StreamEncoder};
 use crate::hub::{Aliases, ErrorKind, Event, Failure, Fold, Sequencer, StopReason, Usage};
+use crate::json::Members;
 use crate::provider::Quirks;
 use crate::record::Outcome;
 use crate::reply::Whole;
@@ -50,7 +51,8 @@ impl Refusing {
     pub(super) fn reply(&self, body: &Bytes, head: &response::Parts, now: Timestamp) -> Progressed {
         let echoes = credentials::echoes_secret(body, &self.catalog, self.own_key.as_ref());
         if !self.translated && !echoes && dialect::has_error_envelope(self.dialect, body) {
-            let whole = Whole { parts: head.clone(), body: body.clone() };
+            let mut whole = Whole { parts: head.clone(), body: body.clone() };
+            self.advise(&mut whole.parts.headers);
             return Progressed { whole: Some(whole), done: Some(Outcome::UpstreamError), ..Progressed::default() };
         }
         let mut failure = upstream_error::decode(self.status, &self.headers, if echoes { b"" } else { body }, now);
@@ -63,6 +65,7 @@ impl Refusing {
                     whole.parts.headers.append(name, value.clone());
                 }
             }
+            self.advise(&mut whole.parts.headers);
             return Progressed { whole: Some(whole), done: Some(Outcome::UpstreamError), ..Progressed::default() };
         }
         // A key that the gateway holds was refused: not the client's fault, and nothing it could mend.
@@ -79,6 +82,20 @@ impl Refusing {
             failure.should_retry = Some(false);
         }
         failed(failure, Outcome::UpstreamError)
+    }
+}
+
+impl Refusing {
+    /// Tells SDKs what the upstream left out: how long to wait after a 429 (Codex gives up without it), and that asking
+    /// again does not mend a key of the gateway (Claude Code asks six times).
+    fn advise(&self, headers: &mut HeaderMap) {
+        if self.status == StatusCode::TOO_MANY_REQUESTS && !headers.contains_key(http::header::RETRY_AFTER) {
+            headers.insert(http::header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        let ours = self.own_key.is_none() && matches!(self.status.as_u16(), 401 | 403);
+        if ours && !headers.contains_key("x-should-retry") {
+            headers.insert("x-should-retry", HeaderValue::from_static("false"));
+        }
     }
 }
 
@@ -118,10 +135,13 @@ impl Translating {
         let text = String::from_utf8_lossy(body);
         let Ok(events) = self.events(&text) else {
             // HTTP 200 with an error in it, HTML, or nothing: never a success.
-            let mut failure = upstream_error::decode(StatusCode::OK, &HeaderMap::new(), body, now);
-            if !failure.status.is_client_error() && !failure.status.is_server_error() {
-                failure = bad_answer("the upstream's reply could not be understood");
+            if !is_error(&text) {
+                return failed(
+                    bad_answer("the upstream's reply is not whole, or not what its dialect says"),
+                    Outcome::BadAnswer,
+                );
             }
+            let failure = upstream_error::decode(StatusCode::BAD_GATEWAY, &HeaderMap::new(), body, now);
             return failed(failure, Outcome::UpstreamError);
         };
         let mut ordered = Vec::with_capacity(events.len() + 2);
@@ -184,4 +204,10 @@ impl Translating {
             all.extend(events.into_iter().map(Event::into_owned));
         }
     }
+}
+
+/// Does a body that came with a good status tell of an error?
+fn is_error(body: &str) -> bool {
+    let Ok(members) = Members::parse(body) else { return false };
+    ["error", "errors", "detail", "message"].iter().any(|key| members.get(key).is_some())
 }

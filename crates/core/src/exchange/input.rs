@@ -69,7 +69,7 @@ pub enum Reach {
 
 /// Why an upstream could not be reached or broke off.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{kind:?}: {detail}")]
+#[error("{}: {detail}", .kind.as_str())]
 pub struct TransportError {
     pub kind: TransportErrorKind,
     /// The connection had served a request before, and no byte of a response came: the peer had probably closed it.
@@ -95,4 +95,20 @@ pub enum TransportErrorKind {
     Reset,
     Timeout,
     Tls,
+}
+
+impl TransportErrorKind {
+    /// Its name in records; stable.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientBody => "client_body",
+            Self::Connect => "connect",
+            Self::Dns => "dns",
+            Self::Forbidden => "address_forbidden",
+            Self::Protocol => "protocol",
+            Self::Reset => "reset",
+            Self::Timeout => "timeout",
+            Self::Tls => "tls",
+        }
+    }
 }

@@ -26,6 +26,7 @@ use crate::dialect::Dialect;
 use crate::headers;
 use crate::hub::{ErrorKind, Failure};
 use crate::record::{Outcome, Record};
+use crate::redact;
 use crate::reply::{self, Whole};
 use crate::time::{Seed, Timestamp};
 use replying::{Progressed, Replying};
@@ -142,7 +143,8 @@ impl Exchange {
             self.send(again, now);
             return;
         }
-        self.record.error = Some(format!("{:?}", error.kind));
+        self.record.error = Some(error.kind.as_str().to_owned());
+        self.record.detail = Some(error.detail.clone());
         let (failure, outcome) = transport_failure(error);
         self.fail(&failure, outcome, now);
     }
@@ -151,6 +153,7 @@ impl Exchange {
         // The upstream has the request: no second attempt, and its body need not be kept.
         self.resend = None;
         self.record.upstream_status = Some(parts.status.as_u16());
+        self.trace(|| redact::head(&format!("upstream answered {}", parts.status), &parts.headers));
         self.record.upstream_head = Some(now.since(self.record.started));
         self.record.upstream_request_id = ["x-request-id", "request-id", "cf-aig-log-id", "apim-request-id", "cf-ray"]
             .iter()
@@ -199,7 +202,8 @@ impl Exchange {
                 replying.deadline_passed(&self.catalog.timeouts, total, self.replied, now)
             }
             Input::UpstreamFailed(error) => {
-                self.record.error = Some(format!("{:?}", error.kind));
+                self.record.error = Some(error.kind.as_str().to_owned());
+                self.record.detail = Some(error.detail.clone());
                 replying.broke_off(&error)
             }
             Input::ClientGone => {
@@ -220,7 +224,7 @@ impl Exchange {
         if let Some((failure, outcome)) = progressed.failure {
             self.record
                 .error
-                .get_or_insert_with(|| failure.code.clone().unwrap_or_else(|| format!("{:?}", failure.kind)));
+                .get_or_insert_with(|| failure.code.clone().unwrap_or_else(|| failure.kind.as_str().to_owned()));
             if !self.replied {
                 self.fail_with(&failure, replying.error_head(), outcome, now);
                 return;
@@ -253,7 +257,21 @@ impl Exchange {
         self.record.stop = stop.or(self.record.stop);
     }
 
+    /// Adds a line to the debug trace, if there is one.
+    fn trace(&mut self, line: impl FnOnce() -> String) {
+        if let Some(trace) = &mut self.record.trace {
+            trace.push('\n');
+            trace.push_str(&line());
+        }
+    }
+
     fn send(&mut self, outgoing: Outgoing, now: Timestamp) {
+        self.trace(|| {
+            redact::head(
+                &format!("upstream {} {}", outgoing.head.method, redact::uri(&outgoing.head.uri)),
+                &outgoing.head.headers,
+            )
+        });
         self.record.attempts += 1;
         self.sent_at = now;
         self.state = State::Head;
@@ -262,7 +280,9 @@ impl Exchange {
 
     /// A failure that the client gets as a whole reply, or as the last words of a stream.
     fn fail(&mut self, failure: &Failure, outcome: Outcome, now: Timestamp) {
-        self.record.error.get_or_insert_with(|| failure.code.clone().unwrap_or_else(|| format!("{:?}", failure.kind)));
+        self.record
+            .error
+            .get_or_insert_with(|| failure.code.clone().unwrap_or_else(|| failure.kind.as_str().to_owned()));
         self.fail_with(failure, HeaderMap::new(), outcome, now);
     }
 

@@ -1,5 +1,7 @@
 //! The two ways of a streamed reply: relayed event by event, or translated.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use crate::dialect::{self, Dialect, StreamDecoder, StreamEncoder};
@@ -9,6 +11,13 @@ use crate::tap::Tap;
 
 /// Most bytes of one unfinished event that are held back before it is handed through in pieces.
 const MAX_HELD_EVENT: usize = 1 << 20;
+
+/// How long usage and the end marker are awaited after a stop that is translated, and the end of the body after the
+/// terminal event.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How long the rest of a relayed reply is awaited after its stop reason.
+const RELAY_GRACE: Duration = Duration::from_secs(15);
 
 /// What a piece of the upstream's stream led to.
 #[derive(Debug, Default)]
@@ -134,6 +143,17 @@ impl Pipe {
         match self {
             Self::Relay(relay) => relay.tap.facts.complete,
             Self::Translate(translate) => translate.sequencer.stopped(),
+        }
+    }
+
+    /// How long more is awaited once the reply is complete; none while it is not. A relay owes the client every byte
+    /// of a complete reply, so only the terminal event makes it hurry; a translation owes usage and an end.
+    pub(super) const fn grace(&self) -> Option<Duration> {
+        match self {
+            Self::Relay(relay) if relay.tap.facts.ended => Some(GRACE),
+            Self::Relay(relay) if relay.tap.facts.complete => Some(RELAY_GRACE),
+            Self::Translate(translate) if translate.sequencer.stopped() => Some(GRACE),
+            Self::Relay(_) | Self::Translate(_) => None,
         }
     }
 

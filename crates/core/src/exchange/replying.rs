@@ -26,8 +26,6 @@ const MAX_TAPPED: usize = 4 << 20;
 /// Until when, and up to how many bytes, the status of a stream is held.
 const HOLD_TIME: Duration = Duration::from_secs(5);
 const HOLD_BYTES: usize = 64 << 10;
-/// How long usage and the end marker are awaited after the stop.
-const GRACE: Duration = Duration::from_secs(2);
 
 /// Ids of this reply.
 #[derive(Debug)]
@@ -221,8 +219,8 @@ impl Replying {
     pub(super) fn deadline(&self, timeouts: &Timeouts, replied: bool) -> Timestamp {
         let idle = self.heard + timeouts.idle;
         let Form::Stream { pipe, held } = &self.form else { return idle };
-        if pipe.stopped() {
-            return idle.min(self.heard + GRACE);
+        if let Some(grace) = pipe.grace() {
+            return idle.min(self.heard + grace);
         }
         match held {
             Some(_) if !replied => idle.min(self.head_at + HOLD_TIME),
@@ -244,7 +242,7 @@ impl Replying {
             return failed(timeout("the upstream was silent for too long"), Outcome::UpstreamTimeout);
         }
         let Form::Stream { pipe, held } = &mut self.form else { return Progressed::default() };
-        if pipe.stopped() && now >= self.heard + GRACE {
+        if pipe.grace().is_some_and(|grace| now >= self.heard + grace) {
             let mut progress = Progress::default();
             pipe.give_up_waiting(&mut progress);
             let progressed = streamed(pipe, held, progress, &mut self.outcome);

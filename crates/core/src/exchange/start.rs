@@ -12,6 +12,7 @@ use crate::passthrough::Destination;
 use crate::plan::{self, Plan, Translation};
 use crate::provider::Quirks;
 use crate::record::Mode;
+use crate::redact;
 use crate::refusal::Refusal;
 use crate::reply;
 use crate::route::Operation;
@@ -51,7 +52,12 @@ impl Exchange {
             Target::Gateway(operation) => (Mode::Gateway, operation.dialect()),
             Target::Passthrough(_) => (Mode::Passthrough, crate::admit::error_dialect(&ticket.head)),
         };
+        let trace = catalog.debug.then(|| {
+            let title = format!("client {} {}", ticket.head.method, redact::uri(&ticket.head.uri));
+            redact::head(&title, &ticket.head.headers)
+        });
         let record = Record {
+            trace,
             request_id: ticket.request_id.clone(),
             started: now,
             mode,

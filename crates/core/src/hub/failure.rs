@@ -28,6 +28,33 @@ pub enum ErrorKind {
     UnsupportedMedia,
 }
 
+impl ErrorKind {
+    /// Its name in records, where neither side gave a code; stable.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auth => "authentication",
+            Self::BadAnswer => "bad_answer",
+            Self::Billing => "billing",
+            Self::Conflict => "conflict",
+            Self::ContentPolicy => "content_policy",
+            Self::ContextLength => "context_length",
+            Self::InvalidRequest => "invalid_request",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::NotFound => "not_found",
+            Self::Overloaded => "overloaded",
+            Self::Permission => "permission",
+            Self::Quota => "quota",
+            Self::RateLimit => "rate_limit",
+            Self::ServerError => "server_error",
+            Self::Timeout => "timeout",
+            Self::TooLarge => "too_large",
+            Self::Unavailable => "unavailable",
+            Self::Unprocessable => "unprocessable",
+            Self::UnsupportedMedia => "unsupported_media",
+        }
+    }
+}
+
 /// Who answered with the failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {

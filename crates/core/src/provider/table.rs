@@ -21,6 +21,8 @@ pub struct Row {
     pub cloudflare: &'static str,
     /// Its prefix in compat model names.
     pub compat: Option<&'static str>,
+    /// What users should know before they rely on it.
+    pub note: Option<&'static str>,
     /// Some of its models, for `/v1/models` where the configuration names none.
     pub models: &'static [&'static str],
     pub quirks: &'static Quirks,
@@ -45,6 +47,7 @@ const CHAT_AND_RESPONSES: &[Dialect] = &[Dialect::OpenAiChat, Dialect::OpenAiRes
 pub const ROWS: &[Row] = &[
     Row {
         id: "openai",
+        note: None,
         models: &["gpt-5.5", "gpt-5.3-codex"],
         dialects: CHAT_AND_RESPONSES,
         base_url: "https://api.openai.com/v1",
@@ -57,6 +60,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         id: "anthropic",
+        note: None,
         models: &["claude-opus-4.7", "claude-sonnet-4-6"],
         dialects: &[Dialect::Anthropic],
         base_url: "https://api.anthropic.com/v1",
@@ -69,6 +73,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         id: "google-ai-studio",
+        note: None,
         models: &["gemini-2.0-flash"],
         dialects: CHAT,
         base_url: "https://generativelanguage.googleapis.com/v1beta/openai",
@@ -80,6 +85,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         id: "groq",
+        note: None,
         models: &[],
         dialects: CHAT_AND_RESPONSES,
         base_url: "https://api.groq.com/openai/v1",
@@ -92,6 +98,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         id: "mistral",
+        note: None,
         models: &["mistral-large-latest"],
         dialects: CHAT,
         base_url: "https://api.mistral.ai/v1",
@@ -103,6 +110,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         id: "grok",
+        note: None,
         models: &[],
         dialects: CHAT_AND_RESPONSES,
         base_url: "https://api.x.ai/v1",
@@ -114,6 +122,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         id: "deepseek",
+        note: None,
         models: &["deepseek-v4-pro", "deepseek-v4-flash"],
         dialects: CHAT,
         base_url: "https://api.deepseek.com",
@@ -125,6 +134,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         id: "cerebras",
+        note: None,
         models: &[],
         dialects: CHAT,
         base_url: "https://api.cerebras.ai/v1",
@@ -136,6 +146,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         id: "cohere",
+        note: None,
         models: &[],
         dialects: CHAT,
         base_url: "https://api.cohere.ai/compatibility/v1",
@@ -148,6 +159,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         id: "perplexity-ai",
+        note: Some("legacy: its Chat API ended in September 2026"),
         models: &[],
         dialects: CHAT,
         base_url: "https://api.perplexity.ai",
@@ -160,6 +172,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         id: "azure-openai",
+        note: None,
         models: &[],
         dialects: CHAT_AND_RESPONSES,
         base_url: "https://{resource}.openai.azure.com/openai",
@@ -171,6 +184,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         id: "openrouter",
+        note: None,
         models: &[],
         dialects: CHAT,
         base_url: "https://openrouter.ai/api/v1",
@@ -182,6 +196,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         id: "workers-ai",
+        note: None,
         models: &[],
         dialects: CHAT,
         base_url: "https://api.cloudflare.com/client/v4/accounts/{account}/ai/v1",

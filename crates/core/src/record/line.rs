@@ -60,6 +60,7 @@ pub fn fields(record: &Record) -> impl Iterator<Item = (&'static str, Value<'_>)
         ("attempts", Some(Value::Number(record.attempts.into()))),
         ("outcome", Some(Value::Text(record.outcome.as_str()))),
         ("error", text(record.error.as_deref())),
+        ("detail", text(record.detail.as_deref())),
         ("duration_ms", Some(Value::Millis(record.duration))),
         ("upstream_head_ms", record.upstream_head.map(Value::Millis)),
         ("first_byte_ms", record.first_byte.map(Value::Millis)),
@@ -72,6 +73,7 @@ pub fn fields(record: &Record) -> impl Iterator<Item = (&'static str, Value<'_>)
         ("output_tokens", usage.output.map(Value::Number)),
         ("reasoning_tokens", usage.reasoning.map(Value::Number)),
         ("adjustments", text(record.adjustments.as_deref())),
+        ("trace", text(record.trace.as_deref())),
     ];
     all.into_iter().filter_map(|(name, value)| Some((name, value?)))
 }

@@ -74,7 +74,6 @@ struct Response {
 
 /// One interface under test.
 struct Api {
-    name: &'static str,
     provider: &'static str,
     dialect: Dialect,
     quirks: &'static Quirks,
@@ -123,19 +122,18 @@ fn recorded_traffic() {
     for (name, provider) in APIS {
         let (dialect, quirks) =
             row(provider).map_or((Dialect::OpenAiChat, &Quirks::COMPATIBLE), |r| (r.dialects[0], r.quirks));
-        let api = Api { name, provider, dialect, quirks };
+        let api = Api { provider, dialect, quirks };
         let mut tally = Tally::default();
         for recording in recordings(&corpus.join(name)) {
             requests::check(&api, &recording, &mut tally);
             replies::check(&api, &recording, &mut tally);
         }
         for (id, check, what) in std::mem::take(&mut tally.findings) {
-            match known::reason(&id, check) {
-                Some(at) => used.push(at),
-                None => {
-                    tally.failures += 1;
-                    unexpected.push(format!("{name} {id} {check}: {what}"));
-                }
+            if let Some(at) = known::reason(&id, check) {
+                used.push(at);
+            } else {
+                tally.failures += 1;
+                unexpected.push(format!("{name} {id} {check}: {what}"));
             }
         }
         println!(

@@ -83,6 +83,12 @@ fn a_stop_without_done_is_a_clean_end() {
     let mut run = Run::chat("gpt-5.5#openai", true);
     run.sse().chunk(say("a")).chunk(stop()).close();
     assert_eq!(run.ended(), ("completed", Some(200), false));
+    // A relay waits longer: what follows the stop belongs to the reply.
+    let mut run = Run::chat("gpt-5.5#openai", true);
+    run.sse().chunk(say("a")).chunk(stop()).wait(14 * SECOND).chunk(DONE).wait(SECOND);
+    assert!(run.end.is_none() && run.text().ends_with(DONE));
+    run.wait(2 * SECOND);
+    assert_eq!(run.ended(), ("completed", Some(200), false));
     // A provider that never closes after its stop is not waited for (pitfall 48).
     let mut run = Run::messages("gpt-5.5#openai", true);
     run.sse().chunk(say("a")).chunk(stop()).wait(SECOND);
@@ -475,4 +481,28 @@ fn what_a_model_refuses_is_left_out_and_named() {
         let adjustments = run.record().adjustments.clone().unwrap_or_default();
         assert_eq!(adjustments, named, "{model} {members}");
     }
+}
+
+#[test]
+fn debug_shows_heads_without_secrets() {
+    let mut verbose = settings();
+    verbose.debug = Some(true);
+    let mut run = Run::begin(
+        &catalog(&verbose),
+        post("/v1/chat/completions?key=CANARY", &[("x-api-key", "CANARY")]),
+        &chat_body("gpt-5.5#openai", false),
+    );
+    run.upstream_head(200, &[("set-cookie", "CANARY"), ("x-request-id", "up")]).input(Input::ClientGone);
+    let trace = run.record().trace.clone().unwrap();
+    for want in [
+        "client POST /v1/chat/completions?key=***",
+        "upstream POST https://api.openai.com/v1/chat/completions",
+        "upstream answered 200 OK",
+        "x-request-id: up",
+        "authorization: ***",
+    ] {
+        assert!(trace.contains(want), "{want} not in {trace}");
+    }
+    assert!(!trace.contains("CANARY") && !trace.contains("sk-openai") && !trace.contains("tok"), "{trace}");
+    assert!(Run::chat("gpt-5.5#openai", false).input(Input::ClientGone).record().trace.is_none());
 }

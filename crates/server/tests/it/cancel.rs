@@ -144,3 +144,23 @@ fn while_uploading_through_a_passthrough() {
         leave(&both, raw, "passthrough, while uploading", |r| r.outcome == Outcome::Incomplete);
     }
 }
+
+#[test]
+fn while_a_large_request_is_translated() {
+    // That is done on another thread, with the exchange; what is left here knows enough for the record.
+    let both = Scripted::start("");
+    both.upstream.on_path("/chat/completions", Script::hang());
+    let words = "word \\n".repeat(1 << 20);
+    let body = format!(r#"{{"model":"m#openai","max_tokens":9,"messages":[{{"role":"user","content":"{words}"}}]}}"#);
+    let mut raw = both.connect();
+    raw.say(&crate::scripted::post("/v1/messages", &body, ""));
+    std::thread::sleep(Duration::from_millis(100));
+    drop(raw);
+    let records = both.wait_for_records(1);
+    assert_eq!(records[0]["outcome"], "client_gone", "{}", records[0]);
+    assert_eq!(records[0]["status"], 499, "{}", records[0]);
+    // On a fast machine the translation is over first.
+    assert!(both.upstream.requests().len() < 2);
+    let (code, reply) = both.ask(&Client::Messages.post("m#anthropic", false, ""));
+    assert_eq!(code, 200, "{reply}");
+}

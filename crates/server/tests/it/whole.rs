@@ -56,8 +56,7 @@ fn every_request_leaves_one_record_and_no_secret() {
         ("cut before the first word", messages("gpt-cut-300#openai", true), 502, "truncated"),
         ("cut while relayed", chat("gpt-stream-9-1-cut-900#openai", true), 200, "truncated"),
         ("cut document", messages("gpt-cut-30#openai", false), 502, "truncated"),
-        // The answer itself is an error to the translation, so the record does not tell it from one the upstream meant.
-        ("garbage", messages("gpt-garbage#openai", false), 502, "upstream_error"),
+        ("garbage", messages("gpt-garbage#openai", false), 502, "bad_answer"),
         ("no HTTP", chat("gpt-badhttp#openai", false), 502, "bad_answer"),
         ("wrong token", post("/v1/messages?key=canary-query", "{}", &credentials("canary-bearer")), 401, "refused"),
         ("no token", post("/v1/chat/completions", "{}", ""), 401, "refused"),
@@ -224,9 +223,6 @@ fn heads(client: Client, token: &str) -> Vec<(&'static str, u16, String)> {
     let length = format!("content-length: {}\r\n", ok.len());
     let chunked = |coding: &str| good.replace(&length, &format!("transfer-encoding: {coding}\r\n"));
     vec![
-        ("101 headers", 431, post(path, ok, &format!("{token}{}", "a: b\r\n".repeat(101)))),
-        ("70 KiB of headers", 431, post(path, ok, &format!("{token}a: {}\r\n", "x".repeat(70 << 10)))),
-        ("a long URI", 414, post(&format!("{path}?{}", "x".repeat(9 << 10)), ok, token)),
         ("no host", 400, good.replace("host: 127.0.0.1\r\n", "")),
         ("two hosts", 400, good.replace("host: 127.0.0.1\r\n", "host: 127.0.0.1\r\nhost: 127.0.0.1\r\n")),
         ("CONNECT", 400, format!("CONNECT 127.0.0.1:80 HTTP/1.1\r\nhost: 127.0.0.1:80\r\n{token}\r\n")),

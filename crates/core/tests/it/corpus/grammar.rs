@@ -146,7 +146,7 @@ fn push(all: &mut Option<String>, value: &Value) -> Result<(), String> {
             all.get_or_insert_default().push_str(s);
             Ok(())
         }
-        _ => Err(format!("not a string: {value}")),
+        Value::Array(_) | Value::Bool(_) | Value::Number(_) | Value::Object(_) => Err(format!("not a string: {value}")),
     }
 }
 
@@ -229,6 +229,7 @@ const STOPS: &[&str] = &[
 ];
 
 /// A stream of Messages events.
+#[allow(clippy::too_many_lines, reason = "one grammar, one match")]
 pub(super) fn messages_stream(stream: &str) -> Checked {
     let (mut started, mut over) = (None, false);
     let mut open: Option<(String, String)> = None;
@@ -332,7 +333,7 @@ pub(super) fn messages_stream(stream: &str) -> Checked {
             }
             "message_delta" => {
                 must!(open.is_none() && seen.stop.is_empty(), "message_delta inside a block, or twice");
-                seen.stop = text(&event["delta"], "stop_reason")?.to_owned();
+                text(&event["delta"], "stop_reason")?.clone_into(&mut seen.stop);
                 must!(STOPS.contains(&seen.stop.as_str()), "stop_reason {}", seen.stop);
                 must!(number(&event, &["usage", "output_tokens"]).is_some(), "no usage in message_delta");
                 usage.extend(

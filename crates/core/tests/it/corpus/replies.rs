@@ -50,7 +50,7 @@ pub(super) fn check(api: &Api, recording: &Recording, tally: &mut Tally) {
 /// In its own dialect nothing changes.
 fn relayed(api: &Api, id: &str, kind: &str, text: &str, stream: bool, tally: &mut Tally) {
     let run = converse(api, api.dialect, stream, 200, kind, &[text.as_bytes()]);
-    if !fails(api, text) && (run.body != text.as_bytes() || run.ended() != ("completed", Some(200), false)) {
+    if !fails(text) && (run.body != text.as_bytes() || run.ended() != ("completed", Some(200), false)) {
         tally.fail(id, "relay", format!("{:?}, {} of {} bytes", run.ended(), run.body.len(), text.len()));
     }
 }
@@ -60,7 +60,7 @@ fn translated(api: &Api, id: &str, kind: &str, text: &str, tally: &mut Tally) {
     let (mut stream, mut whole) = (None, None);
     for streamed in [true, false] {
         let run = converse(api, api.other(), streamed, 200, kind, &[text.as_bytes()]);
-        if fails(api, text) {
+        if fails(text) {
             // The recording holds an error: it must arrive as one.
             if run.ended().0 != "upstream_error" {
                 tally.fail(id, "error in a stream", format!("{:?}", run.ended()));
@@ -119,7 +119,7 @@ fn chunked(api: &Api, id: &str, text: &str, tally: &mut Tally) {
         let pieces: Vec<&[u8]> = text.as_bytes().chunks(size).collect();
         let run = converse(api, api.other(), true, 200, "text/event-stream", &pieces);
         // How much of a failing stream arrives with its error decides between a status and an event.
-        let same = if fails(api, text) {
+        let same = if fails(text) {
             run.ended().0 == whole.ended().0
         } else {
             run.body == whole.body && run.ended() == whole.ended()
@@ -153,7 +153,7 @@ fn cut(api: &Api, id: &str, text: &str, tally: &mut Tally) {
             }
             let whole = stopped(api, part);
             let (outcome, ..) = run.ended();
-            if (outcome == "completed") != (whole && !fails(api, part)) {
+            if (outcome == "completed") != (whole && !fails(part)) {
                 tally.fail(id, "cut", format!("after {end} bytes: {:?}", run.ended()));
                 return;
             }
@@ -206,7 +206,7 @@ fn stopped(api: &Api, text: &str) -> bool {
 }
 
 /// Does the recording hold an error in place of a reply?
-fn fails(api: &Api, text: &str) -> bool {
+fn fails(text: &str) -> bool {
     let wrong = |v: &Value| {
         !v["error"].is_null()
             || v["type"] == "error"
@@ -215,7 +215,6 @@ fn fails(api: &Api, text: &str) -> bool {
                 .as_array()
                 .is_some_and(|c| c.iter().any(|c| !c["error"].is_null() || c["finish_reason"] == "error"))
     };
-    let _ = api;
     data(text).any(|v| wrong(&v)) || serde_json::from_str::<Value>(text).is_ok_and(|v| wrong(&v))
 }
 
@@ -253,8 +252,10 @@ fn begin(api: &Api, client: Dialect, stream: bool) -> Run {
     settings.providers.insert(api.provider.into(), provider);
     let (path, more) = match client {
         Dialect::Anthropic => ("/v1/messages", r#","max_tokens":1000"#),
-        _ if stream => ("/v1/chat/completions", r#","stream_options":{"include_usage":true}"#),
-        _ => ("/v1/chat/completions", ""),
+        Dialect::OpenAiChat | Dialect::OpenAiResponses if stream => {
+            ("/v1/chat/completions", r#","stream_options":{"include_usage":true}"#)
+        }
+        Dialect::OpenAiChat | Dialect::OpenAiResponses => ("/v1/chat/completions", ""),
     };
     let body = format!(
         r#"{{"model":"m#{}","messages":[{{"role":"user","content":"hi"}}],"stream":{stream}{more}}}"#,

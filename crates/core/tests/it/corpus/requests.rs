@@ -41,7 +41,7 @@ pub(super) fn check(api: &Api, recording: &Recording, tally: &mut Tally) {
         }
         // What its own provider refused need not be understood.
         Err(Err(_)) if recording.response.status >= 400 => {
-            *tally.rejected.entry("(malformed)".into()).or_default() += 1
+            *tally.rejected.entry("(malformed)".into()).or_default() += 1;
         }
         Err(Err(why)) => tally.fail(id, "decode", why),
     }
