@@ -60,6 +60,12 @@ pub fn leaks_secret(headers: &HeaderMap, uri: &http::Uri, catalog: &Catalog) -> 
     let target = uri.path_and_query().map_or("", http::uri::PathAndQuery::as_str);
     let decoded = percent_encoding::percent_decode_str(target).decode_utf8_lossy();
     secrets(catalog).any(|secret| {
+        if secret.expose().len() < MIN_TELLING {
+            // So short that it is part of innocent text: only the whole value counts.
+            return headers
+                .values()
+                .any(|v| secret.matches(v.as_bytes()) || secret.matches(after_scheme(v.as_bytes())));
+        }
         let finder = memchr::memmem::Finder::new(secret.expose().as_bytes());
         headers.values().any(|v| finder.find(v.as_bytes()).is_some())
             || finder.find(target.as_bytes()).is_some()
@@ -67,12 +73,20 @@ pub fn leaks_secret(headers: &HeaderMap, uri: &http::Uri, catalog: &Catalog) -> 
     })
 }
 
+/// A secret of fewer bytes would be found in texts by chance.
+const MIN_TELLING: usize = 8;
+
+/// `Bearer x` is x, anything without a space is itself.
+fn after_scheme(value: &[u8]) -> &[u8] {
+    value.iter().position(|b| *b == b' ').and_then(|at| value.get(at + 1..)).unwrap_or(value)
+}
+
 /// Does `body` hold a key that the gateway attached?
 pub fn echoes_secret(body: &[u8], catalog: &Catalog, own_key: Option<&Secret>) -> bool {
     // The client may see its own key again; short secrets would match by chance.
     let own = own_key.map(Secret::expose);
     secrets(catalog)
-        .filter(|s| Some(s.expose()) != own && s.expose().len() >= 8)
+        .filter(|s| Some(s.expose()) != own && s.expose().len() >= MIN_TELLING)
         .any(|s| memchr::memmem::find(body, s.expose().as_bytes()).is_some())
 }
 
@@ -175,5 +189,8 @@ mod tests {
         assert!(leaks_secret(&headers("x-custom", "sk-stored-1"), &uri("/v1/x"), &catalog));
         assert!(leaks_secret(&HeaderMap::new(), &uri("/v1/x?key=gateway%2Dtoken"), &catalog));
         assert!(!leaks_secret(&headers("authorization", "Bearer theirs"), &uri("/v1/x"), &catalog));
+        let short = self::catalog(Some("k"));
+        assert!(leaks_secret(&headers("authorization", "Bearer k"), &uri("/v1/x"), &short));
+        assert!(!leaks_secret(&headers("user-agent", "okay"), &uri("/v1/k"), &short));
     }
 }
