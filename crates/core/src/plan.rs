@@ -73,7 +73,7 @@ pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catal
             (edited.into(), None)
         }
     } else {
-        let target = Target { model: &upstream_model, quirks: provider.quirks, stream };
+        let target = Target { model: &upstream_model, quirks: provider.quirks };
         let (encoded, include_usage) = translate(document.text(), client_dialect, upstream_dialect, &target)?;
         losses = encoded.losses;
         if client_dialect == Dialect::Anthropic && ticket.head.headers.contains_key("anthropic-beta") {

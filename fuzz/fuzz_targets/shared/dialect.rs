@@ -27,7 +27,7 @@ fn request(dialect: Dialect, input: &str) {
     let Ok(request) = decode_request(dialect, input) else { return };
     for to in BOTH {
         for quirks in ROWS {
-            let target = Target { model: "claude-sonnet-4-6", quirks, stream: request.stream };
+            let target = Target { model: "claude-sonnet-4-6", quirks };
             match encode_request(to, &request, &target) {
                 Ok(encoded) => {
                     let text = json(encoded.body);

@@ -57,8 +57,6 @@ pub struct Target<'a> {
     pub model: &'a str,
     /// What this provider takes and refuses.
     pub quirks: &'a Quirks,
-    /// Always ask the upstream for a stream, whatever the client asked for? (Not done today: the client's wish counts.)
-    pub stream: bool,
 }
 
 /// An encoded request.

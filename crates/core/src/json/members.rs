@@ -172,7 +172,7 @@ impl<'a> Members<'a> {
 }
 
 /// `raw` as an unsigned integer, if it is one in any spelling.
-pub(super) fn as_u64(raw: &RawValue) -> Option<u64> {
+pub fn as_u64(raw: &RawValue) -> Option<u64> {
     let text = raw.get();
     text.parse().ok().or_else(|| {
         let float: f64 = if kind(raw) == Kind::Number { text.parse().ok()? } else { return None };

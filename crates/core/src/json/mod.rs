@@ -8,7 +8,7 @@ mod scan;
 mod text;
 mod write;
 
-pub use members::{Ext, Kind, Members, WireError, elements, kind};
+pub use members::{Ext, Kind, Members, WireError, as_u64, elements, kind};
 pub use scan::{ScanError, Span, scan_object};
 pub use serde_json::value::RawValue;
 pub use text::JsonStr;

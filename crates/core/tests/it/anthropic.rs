@@ -70,24 +70,9 @@ pub(crate) fn json(bytes: impl AsRef<[u8]>) -> Value {
     serde_json::from_slice(bytes).unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(bytes)))
 }
 
-/// The folder of recorded traffic, if this checkout has one beside it.
-pub(crate) fn corpus() -> Option<std::path::PathBuf> {
-    if let Ok(path) = std::env::var("APEX_CORPUS") {
-        return Some(path.into());
-    }
-    let found = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-        .ancestors()
-        .map(|a| a.join("shared/corpus"))
-        .find(|p| p.is_dir());
-    if found.is_none() {
-        println!("skipped: corpus not found");
-    }
-    found
-}
-
 /// Every recorded exchange of one interface, parsed.
 pub(crate) fn recorded(api: &str) -> Vec<(String, Value)> {
-    let Some(corpus) = corpus() else { return Vec::new() };
+    let Some(corpus) = crate::harness::corpus() else { return Vec::new() };
     let mut all: Vec<_> =
         std::fs::read_dir(corpus.join(api)).map(|dir| dir.flatten().map(|e| e.path()).collect()).unwrap_or_default();
     all.sort();

@@ -9,7 +9,7 @@ mod replies;
 mod requests;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use apex_core::dialect::Dialect;
 use apex_core::provider::Quirks;
@@ -109,8 +109,7 @@ impl Tally {
 
 #[test]
 fn recorded_traffic() {
-    let Some(corpus) = corpus() else {
-        println!("skipped: corpus not found");
+    let Some(corpus) = crate::harness::corpus() else {
         return;
     };
     println!(
@@ -169,15 +168,6 @@ fn add(total: &mut BTreeMap<String, usize>, more: BTreeMap<String, usize>) {
 fn counts(all: &BTreeMap<String, usize>) -> String {
     let all: Vec<_> = all.iter().map(|(name, n)| format!("{name} {n}")).collect();
     all.join(", ")
-}
-
-#[allow(clippy::disallowed_methods, reason = "recordings are read by tests only")]
-fn corpus() -> Option<PathBuf> {
-    if let Ok(path) = std::env::var("APEX_CORPUS") {
-        return Some(path.into());
-    }
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors().map(|a| a.join("shared/corpus")).find(|p| p.is_dir())
 }
 
 #[allow(clippy::disallowed_methods, reason = "recordings are read by tests only")]

@@ -28,13 +28,13 @@ use serde_json::Value;
 /// A request of a Chat client, for a Chat upstream.
 pub(crate) fn own(body: &str, quirks: &Quirks) -> Encoded {
     let request = openai_chat::decode_request(body).unwrap();
-    openai_chat::encode_request(&request, &Target { model: "m", quirks, stream: false }).unwrap()
+    openai_chat::encode_request(&request, &Target { model: "m", quirks }).unwrap()
 }
 
 /// A request of an Anthropic client, for a Chat upstream.
 pub(crate) fn foreign(body: &str, quirks: &Quirks) -> Result<Encoded, Untranslatable> {
     let request = anthropic::decode_request(body).unwrap();
-    openai_chat::encode_request(&request, &Target { model: "m", quirks, stream: false })
+    openai_chat::encode_request(&request, &Target { model: "m", quirks })
 }
 
 pub(crate) fn json(bytes: &[u8]) -> Value {

@@ -69,7 +69,7 @@ fn characters_may_be_cut_anywhere() {
 
 #[test]
 fn one_huge_event_passes_in_linear_time() {
-    // pitfall 67: 20 MB in 1 KiB pieces would take minutes if every piece rescanned what came before
+    // pitfall 67: 20 MB in 16 KiB pieces would take minutes if every piece rescanned what came before
     let text = "x".repeat(20 << 20);
     for mut run in [Run::chat("gpt-5.5#openai", true), Run::messages("gpt-5.5#openai", true)] {
         run.sse();

@@ -10,22 +10,12 @@ use serde_json::Value;
 
 use super::{check, context, folded, foreign, json, losses, own, sequenced};
 
-/// `APEX_CORPUS`, or `shared/corpus` beside a directory above this one.
-fn corpus() -> Option<PathBuf> {
-    if let Ok(path) = std::env::var("APEX_CORPUS") {
-        return Some(path.into());
-    }
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors().map(|dir| dir.join("shared/corpus")).find(|path| path.is_dir())
-}
-
 fn entries() -> Vec<(String, Value)> {
     entries_of(|dir| dir.extension().is_some_and(|e| e == "chat") && !dir.ends_with("cohere.v2.chat"))
 }
 
 fn entries_of(wanted: impl Fn(&Path) -> bool) -> Vec<(String, Value)> {
-    let Some(corpus) = corpus() else {
-        println!("skipped: corpus not found");
+    let Some(corpus) = crate::harness::corpus() else {
         return Vec::new();
     };
     let mut files: Vec<PathBuf> = std::fs::read_dir(corpus)
@@ -69,7 +59,7 @@ fn requests() {
         }
         // The same for another dialect: refused or encoded, and then it is JSON.
         let request = openai_chat::decode_request(&text).unwrap();
-        let target = Target { model: "claude-sonnet-4-5", quirks: &quirks, stream: false };
+        let target = Target { model: "claude-sonnet-4-5", quirks: &quirks };
         if let Ok(encoded) = anthropic::encode_request(&request, &target) {
             json(&encoded.body);
         }

@@ -84,14 +84,15 @@ proptest! {
         body[at] = byte;
         let Ok(body) = String::from_utf8(body) else { return Ok(()) };
         if let Ok(request) = openai_chat::decode_request(&body) {
-            let target = Target { model: "m", quirks: ROWS[row], stream: false };
+            let target = Target { model: "m", quirks: ROWS[row] };
             let encoded = openai_chat::encode_request(&request, &target).unwrap();
             grammatical(&encoded.body);
         }
-        if let Ok(request) = apex_core::dialect::anthropic::decode_request(&body)
-            && let Ok(encoded) = openai_chat::encode_request(&request, &Target { model: "m", quirks: ROWS[row], stream: true })
-        {
-            grammatical(&encoded.body);
+        if let Ok(mut request) = apex_core::dialect::anthropic::decode_request(&body) {
+            request.stream = true;
+            if let Ok(encoded) = openai_chat::encode_request(&request, &Target { model: "m", quirks: ROWS[row] }) {
+                grammatical(&encoded.body);
+            }
         }
     }
 

@@ -37,7 +37,7 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Enco
     let mut result = Ok(());
     object(&mut body, |o| {
         o.text("model", target.model);
-        result = e.fill(request.stream || target.stream, o);
+        result = e.fill(request.stream, o);
     });
     result?;
     Ok(Encoded { body, losses: e.losses, aliases: e.aliases, headers: Vec::new() })

@@ -4,7 +4,7 @@
 //! hub's counters are disjoint, so they are subtracted and never added (pitfall 95).
 
 use crate::hub::Usage;
-use crate::json::{Members, RawValue};
+use crate::json::{Members, RawValue, as_u64};
 
 /// The counters of a usage object; none if it says nothing (absent or all zero).
 pub(super) fn read(raw: &RawValue, reasoning_outside: bool) -> Option<Usage> {
@@ -56,12 +56,7 @@ fn first(m: &Members<'_>, keys: &[&str]) -> Option<u64> {
 
 /// A count; anything else counts as unknown: a reply is not refused for its statistics.
 fn count(m: &Members<'_>, key: &str) -> Option<u64> {
-    let raw = m.get(key)?.get();
-    raw.parse().ok().or_else(|| {
-        let float: f64 = raw.parse().ok()?;
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked first")]
-        (0.0..=9_007_199_254_740_992.0).contains(&float).then_some(float as u64)
-    })
+    as_u64(m.get(key)?)
 }
 
 fn inner<'a>(m: &Members<'a>, key: &str) -> Option<Members<'a>> {
