@@ -506,3 +506,27 @@ fn debug_shows_heads_without_secrets() {
     assert!(!trace.contains("CANARY") && !trace.contains("sk-openai") && !trace.contains("tok"), "{trace}");
     assert!(Run::chat("gpt-5.5#openai", false).input(Input::ClientGone).record().trace.is_none());
 }
+
+/// Codex gives up on a 429 without `retry-after`; Claude Code asks six times about a key that is not its own.
+#[test]
+fn relayed_errors_say_whether_to_try_again() {
+    let body = r#"{"error":{"message":"no","type":"x","param":null,"code":null}}"#;
+    let relayed = |status: u16, headers: &[(&str, &str)], own: bool| {
+        let place = if own { "cf-aig-authorization" } else { "x-other" };
+        let mut head = post("/v1/chat/completions", &[(place, "Bearer tok")]);
+        if own {
+            head.headers.insert("authorization", "Bearer mine".parse().unwrap());
+        }
+        let mut run = Run::begin(&catalog(&settings()), head, &chat_body("gpt-5.5#openai", false));
+        run.upstream_head(status, headers).chunk(body).close();
+        assert_eq!((run.text(), run.status()), (body, Some(status)));
+        (run.header("retry-after").to_owned(), run.header("x-should-retry").to_owned())
+    };
+    let said = |wait: &str, retry: &str| (wait.to_owned(), retry.to_owned());
+    assert_eq!(relayed(429, &[], false), said("1", ""));
+    assert_eq!(relayed(429, &[("retry-after", "17")], false), said("17", ""));
+    assert_eq!(relayed(401, &[], false), said("", "false"));
+    assert_eq!(relayed(403, &[("x-should-retry", "true")], false), said("", "true"));
+    assert_eq!(relayed(401, &[], true), said("", ""), "the client's own key is the client's to mend");
+    assert_eq!(relayed(400, &[], false), said("", ""));
+}
