@@ -150,7 +150,7 @@ impl Script {
                     calls = true;
                     let id = JsonStr::owned(&format!("call_{}", seed.token(100 + u64::from(key))));
                     (
-                        BlockStart::ToolCall { id, name: JsonStr::owned(name), kind: ToolKind::Function },
+                        BlockStart::ToolCall { id, name: JsonStr::owned(name), kind: ToolKind::Function, opaque: None },
                         pieces(arguments, self.chunks).map(Delta::Arguments).collect(),
                     )
                 }
@@ -195,7 +195,7 @@ fn play(
         id: seed.token(2),
         created: now.as_secs(),
         include_usage: request.include_usage,
-        request_id: String::new(),
+        ..ReplyContext::default()
     };
     let mut events = script.events(size as u64 / 4 + 1, seed, model);
     if script.cut {

@@ -73,7 +73,7 @@ pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catal
             (edited.into(), None)
         }
     } else {
-        let target = Target { model: &upstream_model, quirks: provider.quirks };
+        let target = Target { provider: &provider.id, model: &upstream_model, quirks: provider.quirks };
         let (encoded, include_usage) = translate(document.text(), client_dialect, upstream_dialect, &target)?;
         losses = encoded.losses;
         if client_dialect == Dialect::Anthropic && ticket.head.headers.contains_key("anthropic-beta") {
@@ -172,7 +172,7 @@ fn choose_dialect(provider: &Provider, operation: Operation, compat: bool) -> Re
     if provider.dialects.contains(&client) {
         return Ok(client);
     }
-    let translatable = |d: &&Dialect| matches!(d, Dialect::OpenAiChat | Dialect::Anthropic);
+    let translatable = |d: &&Dialect| dialect::is_translated(**d);
     if matches!(operation, Operation::ChatCompletions | Operation::Messages)
         && let Some(best) = provider.dialects.iter().find(translatable)
     {

@@ -67,7 +67,7 @@ enum Reader {
 impl Tap {
     pub fn new(dialect: Dialect, quirks: &Quirks) -> Self {
         let reader = match dialect {
-            Dialect::Anthropic | Dialect::OpenAiChat => {
+            Dialect::Anthropic | Dialect::Cohere | Dialect::Gemini | Dialect::OpenAiChat => {
                 Reader::Decoder { dialect, decoder: Box::new(StreamDecoder::new(dialect, quirks, Aliases::default())) }
             }
             Dialect::OpenAiResponses => Reader::Responses,

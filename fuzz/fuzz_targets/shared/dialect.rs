@@ -27,7 +27,7 @@ fn request(dialect: Dialect, input: &str) {
     let Ok(request) = decode_request(dialect, input) else { return };
     for to in BOTH {
         for quirks in ROWS {
-            let target = Target { model: "claude-sonnet-4-6", quirks };
+            let target = Target { provider: "p", model: "claude-sonnet-4-6", quirks };
             match encode_request(to, &request, &target) {
                 Ok(encoded) => {
                     let text = json(encoded.body);
@@ -121,5 +121,6 @@ fn context() -> ReplyContext {
         created: 1,
         include_usage: true,
         request_id: "req".into(),
+        ..ReplyContext::default()
     }
 }

@@ -302,7 +302,7 @@ mod tests {
         settings.providers.insert(
             "my".into(),
             settings::Provider {
-                dialects: Some(vec!["gemini".into()]),
+                dialects: Some(vec!["morse".into()]),
                 via: Some("cloudflare".into()),
                 ..Default::default()
             },

@@ -91,7 +91,8 @@ impl Build<'_> {
                 Err(()) => self.problem(
                     format!("providers.{id}.dialects"),
                     format!(
-                        "does not know \"{name}\": this release speaks openai-chat, openai-responses and anthropic"
+                        "does not know \"{name}\": a dialect is one of {}",
+                        Dialect::ALL.map(Dialect::as_str).join(", ")
                     ),
                 ),
             }

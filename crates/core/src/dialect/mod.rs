@@ -13,13 +13,20 @@ use crate::json::WireError;
 use crate::provider::Quirks;
 
 pub mod anthropic;
+pub mod cohere;
+pub mod gemini;
 pub mod openai_chat;
+pub mod openai_responses;
 
 /// A wire dialect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Dialect {
     /// Anthropic Messages.
     Anthropic,
+    /// Cohere v2 chat.
+    Cohere,
+    /// Google Gemini `generateContent`.
+    Gemini,
     /// OpenAI Chat Completions.
     OpenAiChat,
     /// OpenAI Responses.
@@ -27,10 +34,15 @@ pub enum Dialect {
 }
 
 impl Dialect {
+    /// Every dialect.
+    pub const ALL: [Self; 5] = [Self::Anthropic, Self::Cohere, Self::Gemini, Self::OpenAiChat, Self::OpenAiResponses];
+
     /// Its name in configuration, headers and records.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Anthropic => "anthropic",
+            Self::Cohere => "cohere",
+            Self::Gemini => "gemini",
             Self::OpenAiChat => "openai-chat",
             Self::OpenAiResponses => "openai-responses",
         }
@@ -46,13 +58,15 @@ impl fmt::Display for Dialect {
 impl FromStr for Dialect {
     type Err = ();
     fn from_str(s: &str) -> Result<Self, ()> {
-        [Self::Anthropic, Self::OpenAiChat, Self::OpenAiResponses].into_iter().find(|d| d.as_str() == s).ok_or(())
+        Self::ALL.into_iter().find(|d| d.as_str() == s).ok_or(())
     }
 }
 
 /// What an encoder of requests needs to know of the target.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'a> {
+    /// The provider's id: opaque state only goes back to the one that made it.
+    pub provider: &'a str,
     /// The upstream's model name, as it will be sent (without `#provider`).
     pub model: &'a str,
     /// What this provider takes and refuses.
@@ -70,7 +84,7 @@ pub struct Encoded {
 }
 
 /// What an encoder of replies needs to know of the request it answers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ReplyContext {
     /// The model name the client asked for, echoed in the reply.
     pub client_model: String,
@@ -82,14 +96,20 @@ pub struct ReplyContext {
     pub include_usage: bool,
     /// Our request id, for Anthropic error bodies.
     pub request_id: String,
+    /// The provider's id, written into envelopes of opaque state.
+    pub provider: String,
+    /// The model's name there, for the same.
+    pub upstream_model: String,
 }
 
 /// Decodes a request of `dialect`.
 pub fn decode_request(dialect: Dialect, body: &str) -> Result<Request<'_>, WireError> {
     match dialect {
         Dialect::Anthropic => anthropic::decode_request(body),
+        Dialect::Cohere => cohere::decode_request(body),
+        Dialect::Gemini => gemini::decode_request(body),
         Dialect::OpenAiChat => openai_chat::decode_request(body),
-        Dialect::OpenAiResponses => Err(WireError::new("", "OpenAI Responses is relayed only, not translated")),
+        Dialect::OpenAiResponses => openai_responses::decode_request(body),
     }
 }
 
@@ -97,10 +117,20 @@ pub fn decode_request(dialect: Dialect, body: &str) -> Result<Request<'_>, WireE
 pub fn encode_request(dialect: Dialect, request: &Request<'_>, target: &Target<'_>) -> Result<Encoded, Untranslatable> {
     match dialect {
         Dialect::Anthropic => anthropic::encode_request(request, target),
+        Dialect::Cohere => cohere::encode_request(request, target),
+        Dialect::Gemini => gemini::encode_request(request, target),
         Dialect::OpenAiChat => openai_chat::encode_request(request, target),
-        Dialect::OpenAiResponses => {
-            Err(Untranslatable::new("model", "this provider speaks OpenAI Responses only; call /v1/responses"))
-        }
+        Dialect::OpenAiResponses => openai_responses::encode_request(request, target),
+    }
+}
+
+/// Can requests be translated to and from `dialect`, and replies back?
+pub const fn is_translated(dialect: Dialect) -> bool {
+    match dialect {
+        Dialect::Anthropic | Dialect::OpenAiChat => true,
+        Dialect::Cohere => cohere::TRANSLATED,
+        Dialect::Gemini => gemini::TRANSLATED,
+        Dialect::OpenAiResponses => openai_responses::TRANSLATED,
     }
 }
 
@@ -113,8 +143,10 @@ pub fn decode_reply<'a>(
 ) -> Result<Vec<Event<'a>>, WireError> {
     match dialect {
         Dialect::Anthropic => anthropic::decode_reply(body, quirks, aliases),
+        Dialect::Cohere => cohere::decode_reply(body, quirks, aliases),
+        Dialect::Gemini => gemini::decode_reply(body, quirks, aliases),
         Dialect::OpenAiChat => openai_chat::decode_reply(body, quirks, aliases),
-        Dialect::OpenAiResponses => Err(WireError::new("", "OpenAI Responses is relayed only, not translated")),
+        Dialect::OpenAiResponses => openai_responses::decode_reply(body, quirks, aliases),
     }
 }
 
@@ -122,7 +154,10 @@ pub fn decode_reply<'a>(
 pub fn encode_reply(dialect: Dialect, reply: &Reply, context: &ReplyContext) -> Vec<u8> {
     match dialect {
         Dialect::Anthropic => anthropic::encode_reply(reply, context),
-        Dialect::OpenAiChat | Dialect::OpenAiResponses => openai_chat::encode_reply(reply, context),
+        Dialect::Cohere => cohere::encode_reply(reply, context),
+        Dialect::Gemini => gemini::encode_reply(reply, context),
+        Dialect::OpenAiChat => openai_chat::encode_reply(reply, context),
+        Dialect::OpenAiResponses => openai_responses::encode_reply(reply, context),
     }
 }
 
@@ -130,8 +165,9 @@ pub fn encode_reply(dialect: Dialect, reply: &Reply, context: &ReplyContext) -> 
 pub fn unsound(dialect: Dialect, reply: &Reply) -> Option<Failure> {
     match dialect {
         Dialect::Anthropic => anthropic::unsound_call(reply),
+        Dialect::Gemini => gemini::unsound_call(reply),
         // Arguments are text there.
-        Dialect::OpenAiChat | Dialect::OpenAiResponses => None,
+        Dialect::Cohere | Dialect::OpenAiChat | Dialect::OpenAiResponses => None,
     }
 }
 
@@ -139,6 +175,8 @@ pub fn unsound(dialect: Dialect, reply: &Reply) -> Option<Failure> {
 pub fn encode_error(dialect: Dialect, failure: &Failure, request_id: &str) -> (StatusCode, Vec<u8>) {
     match dialect {
         Dialect::Anthropic => anthropic::encode_error(failure, request_id),
+        Dialect::Cohere => cohere::encode_error(failure, request_id),
+        Dialect::Gemini => gemini::encode_error(failure, request_id),
         Dialect::OpenAiChat | Dialect::OpenAiResponses => openai_chat::encode_error(failure, request_id),
     }
 }
@@ -147,6 +185,8 @@ pub fn encode_error(dialect: Dialect, failure: &Failure, request_id: &str) -> (S
 pub fn has_error_envelope(dialect: Dialect, body: &[u8]) -> bool {
     match dialect {
         Dialect::Anthropic => anthropic::has_error_envelope(body),
+        Dialect::Cohere => cohere::has_error_envelope(body),
+        Dialect::Gemini => gemini::has_error_envelope(body),
         Dialect::OpenAiChat | Dialect::OpenAiResponses => openai_chat::has_error_envelope(body),
     }
 }
@@ -155,47 +195,40 @@ pub fn has_error_envelope(dialect: Dialect, body: &[u8]) -> bool {
 pub fn encode_stream_error(dialect: Dialect, failure: &Failure, request_id: &str) -> Vec<u8> {
     match dialect {
         Dialect::Anthropic => anthropic::encode_stream_error(failure, request_id),
+        Dialect::Cohere => cohere::encode_stream_error(failure, request_id),
+        Dialect::Gemini => gemini::encode_stream_error(failure, request_id),
         Dialect::OpenAiChat => openai_chat::encode_stream_error(failure, request_id),
-        Dialect::OpenAiResponses => responses_stream_error(failure),
+        Dialect::OpenAiResponses => openai_responses::encode_stream_error(failure),
     }
 }
 
-/// Responses clients look for the nested member (SDKs) or `response.failed` (Codex); a relay knows no response object to
-/// put into the latter, so it sends both forms that can stand alone
-/// (<https://platform.openai.com/docs/api-reference/responses-streaming>).
-fn responses_stream_error(failure: &Failure) -> Vec<u8> {
-    let code = failure.code.as_deref().unwrap_or("server_error");
-    let mut out = b"event: error\ndata: ".to_vec();
-    crate::json::object(&mut out, |o| {
-        o.text("type", "error");
-        o.text("code", code);
-        o.text("message", &failure.message);
-        o.null("param");
-        o.obj("error", |e| {
-            e.text("type", "server_error");
-            e.text("code", code);
-            e.text("message", &failure.message);
-        });
-    });
-    out.extend_from_slice(b"\n\n");
-    out
+/// A sign of life in a relayed stream of `dialect`, between two events.
+pub const fn keep_alive(dialect: Dialect) -> &'static [u8] {
+    match dialect {
+        Dialect::Anthropic => b"event: ping\ndata: {\"type\":\"ping\"}\n\n",
+        Dialect::Cohere | Dialect::Gemini | Dialect::OpenAiChat | Dialect::OpenAiResponses => b": keep-alive\n\n",
+    }
 }
 
 /// Turns an upstream's stream into events.
 #[derive(Debug)]
 pub enum StreamDecoder {
     Anthropic(anthropic::StreamDecoder),
+    Cohere(cohere::StreamDecoder),
+    Gemini(gemini::StreamDecoder),
     OpenAiChat(openai_chat::StreamDecoder),
+    OpenAiResponses(openai_responses::StreamDecoder),
 }
 
 impl StreamDecoder {
-    /// A decoder for a stream of `dialect`, which must be one that is translated.
+    /// A decoder for a stream of `dialect`.
     pub fn new(dialect: Dialect, quirks: &Quirks, aliases: Aliases) -> Self {
         match dialect {
             Dialect::Anthropic => Self::Anthropic(anthropic::StreamDecoder::new(quirks, aliases)),
-            Dialect::OpenAiChat | Dialect::OpenAiResponses => {
-                Self::OpenAiChat(openai_chat::StreamDecoder::new(quirks, aliases))
-            }
+            Dialect::Cohere => Self::Cohere(cohere::StreamDecoder::new(quirks, aliases)),
+            Dialect::Gemini => Self::Gemini(gemini::StreamDecoder::new(quirks, aliases)),
+            Dialect::OpenAiChat => Self::OpenAiChat(openai_chat::StreamDecoder::new(quirks, aliases)),
+            Dialect::OpenAiResponses => Self::OpenAiResponses(openai_responses::StreamDecoder::new(quirks, aliases)),
         }
     }
 
@@ -203,7 +236,10 @@ impl StreamDecoder {
     pub fn push<'f>(&mut self, name: Option<&str>, data: &'f str, out: &mut Vec<Event<'f>>) {
         match self {
             Self::Anthropic(d) => d.push(name, data, out),
+            Self::Cohere(d) => d.push(name, data, out),
+            Self::Gemini(d) => d.push(name, data, out),
             Self::OpenAiChat(d) => d.push(name, data, out),
+            Self::OpenAiResponses(d) => d.push(name, data, out),
         }
     }
 
@@ -211,7 +247,10 @@ impl StreamDecoder {
     pub fn finish(&mut self, out: &mut Vec<Event<'static>>) {
         match self {
             Self::Anthropic(d) => d.finish(out),
+            Self::Cohere(d) => d.finish(out),
+            Self::Gemini(d) => d.finish(out),
             Self::OpenAiChat(d) => d.finish(out),
+            Self::OpenAiResponses(d) => d.finish(out),
         }
     }
 }
@@ -220,17 +259,21 @@ impl StreamDecoder {
 #[derive(Debug)]
 pub enum StreamEncoder {
     Anthropic(anthropic::StreamEncoder),
+    Cohere(cohere::StreamEncoder),
+    Gemini(gemini::StreamEncoder),
     OpenAiChat(openai_chat::StreamEncoder),
+    OpenAiResponses(openai_responses::StreamEncoder),
 }
 
 impl StreamEncoder {
-    /// An encoder for clients of `dialect`, which must be one that is translated.
+    /// An encoder for clients of `dialect`.
     pub fn new(dialect: Dialect, context: ReplyContext) -> Self {
         match dialect {
             Dialect::Anthropic => Self::Anthropic(anthropic::StreamEncoder::new(context)),
-            Dialect::OpenAiChat | Dialect::OpenAiResponses => {
-                Self::OpenAiChat(openai_chat::StreamEncoder::new(context))
-            }
+            Dialect::Cohere => Self::Cohere(cohere::StreamEncoder::new(context)),
+            Dialect::Gemini => Self::Gemini(gemini::StreamEncoder::new(context)),
+            Dialect::OpenAiChat => Self::OpenAiChat(openai_chat::StreamEncoder::new(context)),
+            Dialect::OpenAiResponses => Self::OpenAiResponses(openai_responses::StreamEncoder::new(context)),
         }
     }
 
@@ -238,7 +281,10 @@ impl StreamEncoder {
     pub fn push(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
         match self {
             Self::Anthropic(e) => e.push(event, out),
+            Self::Cohere(e) => e.push(event, out),
+            Self::Gemini(e) => e.push(event, out),
             Self::OpenAiChat(e) => e.push(event, out),
+            Self::OpenAiResponses(e) => e.push(event, out),
         }
     }
 
@@ -246,7 +292,10 @@ impl StreamEncoder {
     pub fn fail(&mut self, failure: &Failure, out: &mut Vec<u8>) {
         match self {
             Self::Anthropic(e) => e.fail(failure, out),
+            Self::Cohere(e) => e.fail(failure, out),
+            Self::Gemini(e) => e.fail(failure, out),
             Self::OpenAiChat(e) => e.fail(failure, out),
+            Self::OpenAiResponses(e) => e.fail(failure, out),
         }
     }
 
@@ -254,7 +303,10 @@ impl StreamEncoder {
     pub fn keep_alive(&mut self, out: &mut Vec<u8>) {
         match self {
             Self::Anthropic(e) => e.keep_alive(out),
+            Self::Cohere(e) => e.keep_alive(out),
+            Self::Gemini(e) => e.keep_alive(out),
             Self::OpenAiChat(e) => e.keep_alive(out),
+            Self::OpenAiResponses(e) => e.keep_alive(out),
         }
     }
 }

@@ -121,10 +121,7 @@ impl Pipe {
         let mut out = Vec::new();
         match self {
             Self::Relay(relay) if relay.inside => return None,
-            Self::Relay(relay) => match relay.dialect {
-                Dialect::Anthropic => out.extend_from_slice(b"event: ping\ndata: {\"type\":\"ping\"}\n\n"),
-                Dialect::OpenAiChat | Dialect::OpenAiResponses => out.extend_from_slice(b": keep-alive\n\n"),
-            },
+            Self::Relay(relay) => out.extend_from_slice(dialect::keep_alive(relay.dialect)),
             Self::Translate(translate) => translate.encoder.keep_alive(&mut out),
         }
         Some(out)

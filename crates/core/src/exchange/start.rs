@@ -27,6 +27,8 @@ pub(super) struct Planned {
     pub(super) upstream: Dialect,
     pub(super) stream: bool,
     pub(super) client_model: String,
+    pub(super) provider: String,
+    pub(super) upstream_model: String,
     pub(super) quirks: &'static Quirks,
     pub(super) translation: Option<Translation>,
     pub(super) own_key: Option<Secret>,
@@ -41,6 +43,8 @@ impl Planned {
             created: dressing.created,
             include_usage: self.translation.as_ref().is_some_and(|t| t.include_usage),
             request_id: dressing.request_id.clone(),
+            provider: self.provider.clone(),
+            upstream_model: self.upstream_model.clone(),
         }
     }
 }
@@ -131,7 +135,7 @@ impl Exchange {
         record.provider = Some(plan.provider.clone());
         record.via = Some(plan.via.as_str());
         record.client_model = Some(plan.client_model.clone());
-        record.upstream_model = Some(plan.upstream_model);
+        record.upstream_model = Some(plan.upstream_model.clone());
         record.upstream_dialect = Some(plan.upstream_dialect);
         record.stream = plan.stream;
         record.adjustments = plan.losses.header();
@@ -143,6 +147,8 @@ impl Exchange {
             upstream: plan.upstream_dialect,
             stream: plan.stream,
             client_model: plan.client_model,
+            provider: plan.provider,
+            upstream_model: plan.upstream_model,
             quirks: plan.quirks,
             translation: plan.translation,
             own_key: plan.own_key,

@@ -2,7 +2,7 @@
 
 use crate::json::JsonStr;
 
-use super::{Failure, ToolKind, Usage};
+use super::{Failure, Opaque, ToolKind, Usage};
 
 /// One thing an upstream said. Blocks have keys chosen by the decoder, unrelated to any dialect's index; they may
 /// interleave here, and [`super::Sequencer`] puts them in a row for grammars that need it.
@@ -48,7 +48,7 @@ pub enum BlockStart<'a> {
     Reasoning,
     /// Encrypted reasoning, complete at once.
     Redacted {
-        data: JsonStr<'a>,
+        data: Opaque<'a>,
     },
     Refusal,
     Text,
@@ -56,6 +56,8 @@ pub enum BlockStart<'a> {
         id: JsonStr<'a>,
         name: JsonStr<'a>,
         kind: ToolKind,
+        /// State that must come back with the call (Gemini's thought signature).
+        opaque: Option<Opaque<'a>>,
     },
 }
 
@@ -66,8 +68,8 @@ pub enum Delta<'a> {
     Arguments(JsonStr<'a>),
     Reasoning(JsonStr<'a>),
     Refusal(JsonStr<'a>),
-    /// Sets (never appends) the signature of a reasoning block.
-    Signature(JsonStr<'a>),
+    /// Sets (never appends) the opaque state of a reasoning or text block.
+    Signature(Opaque<'a>),
     Text(JsonStr<'a>),
 }
 
@@ -145,9 +147,12 @@ impl BlockStart<'_> {
             Self::Redacted { data } => BlockStart::Redacted { data: data.into_owned() },
             Self::Refusal => BlockStart::Refusal,
             Self::Text => BlockStart::Text,
-            Self::ToolCall { id, name, kind } => {
-                BlockStart::ToolCall { id: id.into_owned(), name: name.into_owned(), kind }
-            }
+            Self::ToolCall { id, name, kind, opaque } => BlockStart::ToolCall {
+                id: id.into_owned(),
+                name: name.into_owned(),
+                kind,
+                opaque: opaque.map(Opaque::into_owned),
+            },
         }
     }
 }

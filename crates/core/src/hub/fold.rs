@@ -2,7 +2,7 @@
 
 use crate::json::JsonStr;
 
-use super::{BlockStart, Citation, Delta, Event, Stop, ToolKind, Usage};
+use super::{BlockStart, Citation, Delta, Event, Opaque, Stop, ToolKind, Usage};
 
 /// A whole reply, ready for a dialect's `encode_reply`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,15 +22,16 @@ pub struct Reply {
 pub enum Block {
     Reasoning {
         text: JsonStr<'static>,
-        signature: Option<JsonStr<'static>>,
+        signature: Option<Opaque<'static>>,
     },
     Redacted {
-        data: JsonStr<'static>,
+        data: Opaque<'static>,
     },
     Refusal(JsonStr<'static>),
     Text {
         text: JsonStr<'static>,
         citations: Vec<Citation<'static>>,
+        opaque: Option<Opaque<'static>>,
     },
     /// `arguments` is the JSON text (free text for custom tools) as escaped inside a JSON string.
     ToolCall {
@@ -38,6 +39,7 @@ pub enum Block {
         name: JsonStr<'static>,
         kind: ToolKind,
         arguments: JsonStr<'static>,
+        opaque: Option<Opaque<'static>>,
     },
 }
 
@@ -94,8 +96,10 @@ impl Block {
             BlockStart::Reasoning => Self::Reasoning { text: JsonStr::default(), signature: None },
             BlockStart::Redacted { data } => Self::Redacted { data },
             BlockStart::Refusal => Self::Refusal(JsonStr::default()),
-            BlockStart::Text => Self::Text { text: JsonStr::default(), citations: Vec::new() },
-            BlockStart::ToolCall { id, name, kind } => Self::ToolCall { id, name, kind, arguments: JsonStr::default() },
+            BlockStart::Text => Self::Text { text: JsonStr::default(), citations: Vec::new(), opaque: None },
+            BlockStart::ToolCall { id, name, kind, opaque } => {
+                Self::ToolCall { id, name, kind, arguments: JsonStr::default(), opaque }
+            }
         }
     }
 
@@ -105,8 +109,8 @@ impl Block {
             | (Self::Refusal(text), Delta::Refusal(more))
             | (Self::Text { text, .. }, Delta::Text(more))
             | (Self::ToolCall { arguments: text, .. }, Delta::Arguments(more)) => text.push(more),
-            (Self::Reasoning { signature, .. }, Delta::Signature(value)) => {
-                *signature = Some(value.clone().into_owned());
+            (Self::Reasoning { signature: state, .. } | Self::Text { opaque: state, .. }, Delta::Signature(value)) => {
+                *state = Some(value.clone().into_owned());
             }
             // The sequencer lets no delta of another kind into a block.
             _ => {}

@@ -9,6 +9,7 @@ mod event;
 mod failure;
 mod fold;
 mod loss;
+pub mod opaque;
 mod request;
 mod sequence;
 mod unwrap;
@@ -19,6 +20,7 @@ pub use event::{BlockStart, Citation, Delta, Event, Stop, StopReason};
 pub use failure::{ErrorKind, Failure, Origin};
 pub use fold::{Block, Fold, Reply};
 pub use loss::{Action, Loss, Losses, Untranslatable};
+pub use opaque::{Opaque, OpaqueKind, Place};
 pub use request::{
     Arguments, CacheMark, Document, Effort, Form, Image, MediaSource, OutputFormat, Part, Reasoning, ReasoningMode,
     ReasoningWish, Request, Role, Sampling, Text, Tool, ToolCall, ToolChoice, ToolKind, ToolResult, Turn,

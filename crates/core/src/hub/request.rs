@@ -10,6 +10,8 @@ use serde_json::value::RawValue;
 use crate::dialect::Dialect;
 use crate::json::{Ext, JsonStr};
 
+use super::Opaque;
+
 /// A chat request. The model is not part of it: routing decides it before.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
@@ -125,6 +127,8 @@ pub struct CacheMark<'a>(pub &'a RawValue);
 #[derive(Clone, Debug, Default)]
 pub struct Text<'a> {
     pub text: JsonStr<'a>,
+    /// State its maker wants back with it.
+    pub opaque: Option<Opaque<'a>>,
     pub cache: Option<CacheMark<'a>>,
     pub ext: Ext<'a>,
 }
@@ -164,13 +168,13 @@ pub enum MediaSource<'a> {
     Other(&'a RawValue),
 }
 
-/// What the model thought. Opaque state is never changed and only goes back to the dialect it came from.
+/// What the model thought. Opaque state is never changed and only goes back to its maker (see [`super::opaque`]).
 #[derive(Clone, Debug)]
 pub enum Reasoning<'a> {
-    /// Readable text with Anthropic's signature, if it had one.
-    Thinking { text: JsonStr<'a>, signature: Option<JsonStr<'a>>, ext: Ext<'a> },
-    /// Anthropic `redacted_thinking`.
-    Redacted { data: JsonStr<'a>, ext: Ext<'a> },
+    /// Readable text (maybe none) with its maker's signature or encrypted form, if it had one.
+    Thinking { text: JsonStr<'a>, signature: Option<Opaque<'a>>, ext: Ext<'a> },
+    /// Encrypted only: Anthropic `redacted_thinking`.
+    Redacted { data: Opaque<'a>, ext: Ext<'a> },
     /// A member of the assistant message in a Chat look-alike (`reasoning_content`, `reasoning`, `reasoning_details`).
     Field { name: &'static str, raw: &'a RawValue },
 }
@@ -181,6 +185,8 @@ pub struct ToolCall<'a> {
     pub name: JsonStr<'a>,
     pub arguments: Arguments<'a>,
     pub kind: ToolKind,
+    /// State its maker wants back with it (Gemini's thought signature).
+    pub opaque: Option<Opaque<'a>>,
     pub cache: Option<CacheMark<'a>>,
     pub ext: Ext<'a>,
 }

@@ -233,7 +233,7 @@ impl Kind {
             (self, delta),
             (Self::Reasoning, Delta::Reasoning(_) | Delta::Signature(_))
                 | (Self::Refusal, Delta::Refusal(_))
-                | (Self::Text, Delta::Text(_))
+                | (Self::Text, Delta::Text(_) | Delta::Signature(_))
                 | (Self::ToolCall, Delta::Arguments(_))
         )
     }
@@ -252,9 +252,8 @@ impl Delta<'_> {
     /// Bytes of the piece, as escaped.
     pub fn len(&self) -> usize {
         match self {
-            Self::Arguments(s) | Self::Reasoning(s) | Self::Refusal(s) | Self::Signature(s) | Self::Text(s) => {
-                s.as_escaped().len()
-            }
+            Self::Arguments(s) | Self::Reasoning(s) | Self::Refusal(s) | Self::Text(s) => s.as_escaped().len(),
+            Self::Signature(state) => state.data.as_escaped().len(),
         }
     }
 
@@ -272,7 +271,10 @@ mod tests {
 
     fn call(key: u32) -> Event<'static> {
         let name = JsonStr::owned(&format!("f{key}"));
-        Event::BlockStart { key, block: BlockStart::ToolCall { id: name.clone(), name, kind: ToolKind::Function } }
+        Event::BlockStart {
+            key,
+            block: BlockStart::ToolCall { id: name.clone(), name, kind: ToolKind::Function, opaque: None },
+        }
     }
     fn text(key: u32) -> Event<'static> {
         Event::BlockStart { key, block: BlockStart::Text }

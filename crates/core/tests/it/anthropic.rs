@@ -29,6 +29,7 @@ pub(crate) fn context() -> ReplyContext {
         created: 1_790_000_000,
         include_usage: true,
         request_id: "req_test".to_owned(),
+        ..ReplyContext::default()
     }
 }
 

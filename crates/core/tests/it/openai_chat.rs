@@ -28,13 +28,13 @@ use serde_json::Value;
 /// A request of a Chat client, for a Chat upstream.
 pub(crate) fn own(body: &str, quirks: &Quirks) -> Encoded {
     let request = openai_chat::decode_request(body).unwrap();
-    openai_chat::encode_request(&request, &Target { model: "m", quirks }).unwrap()
+    openai_chat::encode_request(&request, &Target { provider: "p", model: "m", quirks }).unwrap()
 }
 
 /// A request of an Anthropic client, for a Chat upstream.
 pub(crate) fn foreign(body: &str, quirks: &Quirks) -> Result<Encoded, Untranslatable> {
     let request = anthropic::decode_request(body).unwrap();
-    openai_chat::encode_request(&request, &Target { model: "m", quirks })
+    openai_chat::encode_request(&request, &Target { provider: "p", model: "m", quirks })
 }
 
 pub(crate) fn json(bytes: &[u8]) -> Value {
@@ -53,6 +53,7 @@ pub(crate) fn context() -> ReplyContext {
         created: 1_790_000_000,
         include_usage: true,
         request_id: "req_1".into(),
+        ..ReplyContext::default()
     }
 }
 
@@ -132,16 +133,16 @@ fn word(event: &Event<'_>) -> String {
         Event::Start { id, model, .. } => format!("start({},{})", id.text(), model.text()),
         Event::BlockStart { key, block } => match block {
             BlockStart::Reasoning => format!("+{key}think"),
-            BlockStart::Redacted { data } => format!("+{key}redacted({})", data.text()),
+            BlockStart::Redacted { data } => format!("+{key}redacted({})", data.data.text()),
             BlockStart::Refusal => format!("+{key}refusal"),
             BlockStart::Text => format!("+{key}text"),
-            BlockStart::ToolCall { id, name, kind } => {
+            BlockStart::ToolCall { id, name, kind, .. } => {
                 let mark = if *kind == ToolKind::Custom { "custom" } else { "call" };
                 format!("+{key}{mark}({},{})", id.text(), name.text())
             }
         },
         Event::Delta { key, delta } => match delta {
-            Delta::Signature(s) => format!("{key}sig({})", s.text()),
+            Delta::Signature(s) => format!("{key}sig({})", s.data.text()),
             Delta::Arguments(s) | Delta::Reasoning(s) | Delta::Refusal(s) | Delta::Text(s) => {
                 format!("{key}\"{}\"", s.as_escaped())
             }

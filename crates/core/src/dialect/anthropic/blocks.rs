@@ -1,11 +1,11 @@
 //! Content blocks of requests: <https://docs.anthropic.com/en/api/messages#body-messages-content>.
 
 use crate::hub::{
-    Arguments, CacheMark, Document, Form, Image, MediaSource, Part, Reasoning, Text, ToolCall, ToolKind, ToolResult,
+    Arguments, CacheMark, Document, Form, Image, MediaSource, Opaque, OpaqueKind, Part, Reasoning, Text, ToolCall,
+    ToolKind, ToolResult, opaque,
 };
-use crate::json::{Ext, JsonStr, Kind, Members, RawValue, WireError, elements, kind};
+use crate::json::{JsonStr, Kind, Members, RawValue, WireError, elements, kind};
 
-use super::envelope;
 use super::request::absent;
 
 /// Blocks inside blocks that are followed: a result in a turn, a document in a result, its content.
@@ -23,17 +23,18 @@ fn content_at(raw: &RawValue, depth: u8) -> Result<(Vec<Part<'_>>, Form), WireEr
     if let Some(text) = JsonStr::from_raw(raw) {
         return Ok((vec![plain(text)], Form::Text));
     }
-    let parts = elements(raw)
+    let mut parts: Vec<_> = elements(raw)
         .map_err(|_| WireError::new("", "expected a string or an array of blocks"))?
         .into_iter()
         .enumerate()
         .map(|(at, block)| part(block, depth + 1).map_err(|e| e.under(format!("[{at}]"))))
         .collect::<Result<_, _>>()?;
+    opaque::settle(&mut parts);
     Ok((parts, Form::Parts))
 }
 
 fn plain(text: JsonStr<'_>) -> Part<'_> {
-    Part::Text(Text { text, cache: None, ext: Ext::new() })
+    Part::Text(Text { text, ..Text::default() })
 }
 
 /// One block. A kind we do not know is kept as it is; a known kind with a bad body is an error.
@@ -43,7 +44,7 @@ fn part(raw: &RawValue, depth: u8) -> Result<Part<'_>, WireError> {
     Ok(match kind.as_ref() {
         "document" => Part::Document(document(m, depth)?),
         "image" => Part::Image(image(m, depth)?),
-        "redacted_thinking" => Part::Reasoning(Reasoning::Redacted { data: m.need_str("data")?, ext: m.into_rest() }),
+        "redacted_thinking" => Part::Reasoning(redacted(m)?),
         "text" => Part::Text(text(m)?),
         "thinking" => Part::Reasoning(thinking(m)?),
         "tool_result" => Part::ToolResult(tool_result(m, depth)?),
@@ -53,13 +54,22 @@ fn part(raw: &RawValue, depth: u8) -> Result<Part<'_>, WireError> {
 }
 
 fn text(mut m: Members<'_>) -> Result<Text<'_>, WireError> {
-    Ok(Text { text: m.need_str("text")?, cache: mark(&mut m), ext: m.into_rest() })
+    Ok(Text { text: m.need_str("text")?, opaque: None, cache: mark(&mut m), ext: m.into_rest() })
 }
 
-/// Unsigned thinking, and thinking whose signature is an envelope of ours, has no signature in the hub: it is another
-/// provider's, and Anthropic must never see it.
+/// An envelope of ours without state, or a damaged one, leaves text that nobody signed.
+fn redacted(mut m: Members<'_>) -> Result<Reasoning<'_>, WireError> {
+    let data = Opaque::read(OpaqueKind::AnthropicRedacted, m.need_str("data")?);
+    let ext = m.into_rest();
+    Ok(match data {
+        Some(data) => Reasoning::Redacted { data, ext },
+        None => Reasoning::Thinking { text: JsonStr::default(), signature: None, ext },
+    })
+}
+
+/// Unsigned thinking is another provider's, and Anthropic must never see it.
 fn thinking(mut m: Members<'_>) -> Result<Reasoning<'_>, WireError> {
-    let signature = m.take_str("signature")?.filter(|s| !s.is_empty() && !s.as_escaped().starts_with(envelope::PREFIX));
+    let signature = m.take_str("signature")?.and_then(|s| Opaque::read(OpaqueKind::AnthropicSignature, s));
     Ok(Reasoning::Thinking { text: m.need_str("thinking")?, signature, ext: m.into_rest() })
 }
 
@@ -73,6 +83,7 @@ fn tool_use(mut m: Members<'_>) -> Result<ToolCall<'_>, WireError> {
         name: m.need_str("name")?,
         arguments: Arguments::Json(input),
         kind: ToolKind::Function,
+        opaque: None,
         cache: mark(&mut m),
         ext: m.into_rest(),
     })

@@ -6,7 +6,6 @@
 mod blocks;
 mod emit;
 mod encode;
-mod envelope;
 mod error;
 mod models;
 mod reply;

@@ -3,7 +3,7 @@
 //! Tolerates what hosts of this dialect do: text in the start of a block, blocks without a start, deltas of another kind
 //! than their block, gaps in the indices, several `message_delta`s, no `message_stop`.
 
-use crate::hub::{Aliases, BlockStart, Citation, Delta, Event, ToolKind, Unwrap, Usage};
+use crate::hub::{Aliases, BlockStart, Citation, Delta, Event, Opaque, OpaqueKind, ToolKind, Unwrap, Usage};
 use crate::json::{JsonStr, Members, RawValue};
 use crate::provider::Quirks;
 use crate::upstream_error;
@@ -181,7 +181,9 @@ impl StreamDecoder {
                 sign(key, lenient(&mut m, "signature"), out);
             }
             "redacted_thinking" => {
-                let block = BlockStart::Redacted { data: lenient(&mut m, "data") };
+                let block = BlockStart::Redacted {
+                    data: Opaque::native(OpaqueKind::AnthropicRedacted, lenient(&mut m, "data")),
+                };
                 let key = self.begin(index, Kind::Closed, block, out);
                 out.push(Event::BlockStop { key });
             }
@@ -202,8 +204,8 @@ impl StreamDecoder {
         let name = self.aliases.original(sent);
         let block = match form {
             ArgumentForm::Answer => BlockStart::Text,
-            ArgumentForm::Free(_) => BlockStart::ToolCall { id, name, kind: ToolKind::Custom },
-            ArgumentForm::Json => BlockStart::ToolCall { id, name, kind: ToolKind::Function },
+            ArgumentForm::Free(_) => BlockStart::ToolCall { id, name, kind: ToolKind::Custom, opaque: None },
+            ArgumentForm::Json => BlockStart::ToolCall { id, name, kind: ToolKind::Function, opaque: None },
         };
         self.calls |= !matches!(form, ArgumentForm::Answer);
         // `{}` is what every start holds; anything else is the whole input at once.
@@ -363,6 +365,7 @@ impl Arguments {
 
 fn sign<'f>(key: u32, signature: JsonStr<'f>, out: &mut Vec<Event<'f>>) {
     if !signature.is_empty() {
-        out.push(Event::Delta { key, delta: Delta::Signature(signature) });
+        let state = Opaque::native(OpaqueKind::AnthropicSignature, signature);
+        out.push(Event::Delta { key, delta: Delta::Signature(state) });
     }
 }

@@ -12,6 +12,8 @@ pub(super) const CHUNK: &str = "chat.completion.chunk";
 pub(super) const ID_PREFIX: &str = "chatcmpl-";
 /// The last event of a stream.
 pub(super) const DONE: &str = "[DONE]";
+/// How we name state in an envelope in `reasoning_details`.
+pub(super) const SEALED_FORMAT: &str = "apex-sealed-v1";
 /// How OpenRouter names Anthropic's reasoning in `reasoning_details`.
 pub(super) const ANTHROPIC_FORMAT: &str = "anthropic-claude-v1";
 /// Longest tool name, and longest call id in practice.

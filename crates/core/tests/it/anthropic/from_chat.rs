@@ -19,7 +19,7 @@ const HI_OUT: &str = r#"[{"role":"user","content":[{"type":"text","text":"Hi"}]}
 
 fn encode(body: &str, model: &str) -> Result<Encoded, String> {
     let request = openai_chat::decode_request(body).unwrap_or_else(|e| panic!("{e}: {body}"));
-    let target = Target { model, quirks: &Quirks::OPENAI };
+    let target = Target { provider: "p", model, quirks: &Quirks::OPENAI };
     anthropic::encode_request(&request, &target).map_err(|e| e.param)
 }
 
@@ -73,7 +73,7 @@ fn recorded_chat_requests_translate() {
             let body = exchange["request"]["body"].to_string();
             let Ok(request) = openai_chat::decode_request(&body) else { continue };
             for model in [NEW, OLD] {
-                let target = Target { model, quirks: &Quirks::OPENAI };
+                let target = Target { provider: "p", model, quirks: &Quirks::OPENAI };
                 let Ok(encoded) = anthropic::encode_request(&request, &target) else { continue };
                 seen += 1;
                 check_rules(&json(&encoded.body), &path);

@@ -56,7 +56,7 @@ fn text(s: &str) -> JsonStr<'static> {
 }
 
 fn call(arguments: &str, kind: ToolKind) -> Block {
-    Block::ToolCall { id: text("t"), name: text("f"), kind, arguments: text(arguments) }
+    Block::ToolCall { id: text("t"), name: text("f"), kind, arguments: text(arguments), opaque: None }
 }
 
 fn reply(blocks: Vec<Block>, reason: StopReason) -> Reply {
@@ -88,8 +88,8 @@ fn what_other_providers_say() {
         ..reply(
             vec![
                 Block::Reasoning { text: text("hm"), signature: None },
-                Block::Text { text: text(""), citations: vec![] },
-                Block::Text { text: text("yes"), citations: vec![citation] },
+                Block::Text { text: text(""), citations: vec![], opaque: None },
+                Block::Text { text: text("yes"), citations: vec![citation], opaque: None },
                 Block::Refusal(text("but no")),
             ],
             StopReason::ContentFilter,

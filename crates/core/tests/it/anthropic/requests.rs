@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{json, recorded};
 
-const TARGET: Target<'_> = Target { model: "claude-x", quirks: &Quirks::OPENAI };
+const TARGET: Target<'_> = Target { provider: "p", model: "claude-x", quirks: &Quirks::OPENAI };
 
 fn again(body: &str) -> String {
     let request = anthropic::decode_request(body).unwrap_or_else(|e| panic!("{e}: {body}"));

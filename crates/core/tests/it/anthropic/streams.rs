@@ -103,10 +103,10 @@ fn tolerates_what_hosts_do() {
                     format!(
                         "R{}{}",
                         text.text(),
-                        signature.as_ref().map_or(String::new(), |s| format!("#{}", s.text()))
+                        signature.as_ref().map_or(String::new(), |s| format!("#{}", s.data.text()))
                     )
                 }
-                Block::Redacted { data } => format!("E{}", data.text()),
+                Block::Redacted { data } => format!("E{}", data.data.text()),
                 Block::Refusal(text) => format!("X{}", text.text()),
                 Block::ToolCall { name, arguments, .. } => format!("C{}{}", name.text(), arguments.text()),
             })
@@ -293,7 +293,7 @@ fn text(s: &str) -> JsonStr<'_> {
 fn call(key: u32, fragments: &[&'static str]) -> Vec<Event<'static>> {
     let mut events = vec![Event::BlockStart {
         key,
-        block: BlockStart::ToolCall { id: text("t"), name: text("f"), kind: ToolKind::Function },
+        block: BlockStart::ToolCall { id: text("t"), name: text("f"), kind: ToolKind::Function, opaque: None },
     }];
     events.extend(fragments.iter().map(|f| Event::Delta { key, delta: Delta::Arguments(JsonStr::owned(f)) }));
     events.push(Event::BlockStop { key });
@@ -358,7 +358,7 @@ fn custom_calls_become_objects() {
         head(),
         Event::BlockStart {
             key: 0,
-            block: BlockStart::ToolCall { id: text(""), name: text("p"), kind: ToolKind::Custom },
+            block: BlockStart::ToolCall { id: text(""), name: text("p"), kind: ToolKind::Custom, opaque: None },
         },
         Event::Delta { key: 0, delta: Delta::Arguments(JsonStr::owned("a\n\"b\"\\")) },
         Event::BlockStop { key: 0 },
@@ -444,16 +444,16 @@ fn recorded_streams_make_sense() {
 }
 
 fn is_empty(block: &Block) -> bool {
-    matches!(block, Block::Text { text, citations } if text.is_empty() && citations.is_empty())
+    matches!(block, Block::Text { text, citations, .. } if text.is_empty() && citations.is_empty())
         || matches!(block, Block::Reasoning { text, signature: None } if text.is_empty())
 }
 
 /// A block in the form that survives: text decoded, since escapes may be spelled otherwise.
 fn plain(block: &Block) -> String {
     match block {
-        Block::Text { text, citations } => format!("text {} {}", text.text(), citations.len()),
+        Block::Text { text, citations, .. } => format!("text {} {}", text.text(), citations.len()),
         Block::Reasoning { text, signature } => format!("reasoning {} {signature:?}", text.text()),
-        Block::Redacted { data } => format!("redacted {}", data.text()),
+        Block::Redacted { data } => format!("redacted {}", data.data.text()),
         Block::Refusal(text) => format!("refusal {}", text.text()),
         Block::ToolCall { id, name, arguments, .. } => format!("{} {} {}", id.text(), name.text(), arguments.text()),
     }

@@ -252,10 +252,10 @@ fn begin(api: &Api, client: Dialect, stream: bool) -> Run {
     settings.providers.insert(api.provider.into(), provider);
     let (path, more) = match client {
         Dialect::Anthropic => ("/v1/messages", r#","max_tokens":1000"#),
-        Dialect::OpenAiChat | Dialect::OpenAiResponses if stream => {
-            ("/v1/chat/completions", r#","stream_options":{"include_usage":true}"#)
+        _ if stream => ("/v1/chat/completions", r#","stream_options":{"include_usage":true}"#),
+        Dialect::Cohere | Dialect::Gemini | Dialect::OpenAiChat | Dialect::OpenAiResponses => {
+            ("/v1/chat/completions", "")
         }
-        Dialect::OpenAiChat | Dialect::OpenAiResponses => ("/v1/chat/completions", ""),
     };
     let body = format!(
         r#"{{"model":"m#{}","messages":[{{"role":"user","content":"hi"}}],"stream":{stream}{more}}}"#,

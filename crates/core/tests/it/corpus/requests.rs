@@ -52,7 +52,7 @@ fn encode(api: &Api, text: &str, to: Dialect) -> Result<Encoded, Result<Untransl
     let Json::Object(members) = Json::of(text) else { return Err(Err("no object".to_owned())) };
     // Azure's deployments stand in the URL.
     let model = if let Some(Json::Text(model)) = members.get("model") { model } else { "m" };
-    let target = Target { model, quirks: api.quirks };
+    let target = Target { provider: "p", model, quirks: api.quirks };
     encode_request(to, &request, &target).map_err(Ok)
 }
 

@@ -59,7 +59,7 @@ fn requests() {
         }
         // The same for another dialect: refused or encoded, and then it is JSON.
         let request = openai_chat::decode_request(&text).unwrap();
-        let target = Target { model: "claude-sonnet-4-5", quirks: &quirks };
+        let target = Target { provider: "p", model: "claude-sonnet-4-5", quirks: &quirks };
         if let Ok(encoded) = anthropic::encode_request(&request, &target) {
             json(&encoded.body);
         }

@@ -84,13 +84,13 @@ proptest! {
         body[at] = byte;
         let Ok(body) = String::from_utf8(body) else { return Ok(()) };
         if let Ok(request) = openai_chat::decode_request(&body) {
-            let target = Target { model: "m", quirks: ROWS[row] };
+            let target = Target { provider: "p", model: "m", quirks: ROWS[row] };
             let encoded = openai_chat::encode_request(&request, &target).unwrap();
             grammatical(&encoded.body);
         }
         if let Ok(mut request) = apex_core::dialect::anthropic::decode_request(&body) {
             request.stream = true;
-            if let Ok(encoded) = openai_chat::encode_request(&request, &Target { model: "m", quirks: ROWS[row] }) {
+            if let Ok(encoded) = openai_chat::encode_request(&request, &Target { provider: "p", model: "m", quirks: ROWS[row] }) {
                 grammatical(&encoded.body);
             }
         }

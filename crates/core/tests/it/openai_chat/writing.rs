@@ -2,7 +2,8 @@
 
 use apex_core::dialect::{ReplyContext, anthropic, openai_chat};
 use apex_core::hub::{
-    Aliases, BlockStart, Citation, Delta, ErrorKind, Event, Failure, Stop, StopReason, ToolKind, Usage,
+    Aliases, BlockStart, Citation, Delta, ErrorKind, Event, Failure, Opaque, OpaqueKind, Stop, StopReason, ToolKind,
+    Usage,
 };
 use apex_core::json::JsonStr;
 use apex_core::provider::Quirks;
@@ -39,7 +40,7 @@ fn block(key: u32, start: BlockStart<'static>, deltas: Vec<Delta<'static>>) -> V
 }
 
 fn call(key: u32, kind: ToolKind, arguments: &[&str]) -> Vec<Event<'static>> {
-    let start = BlockStart::ToolCall { id: s(&format!("id{key}")), name: s("f"), kind };
+    let start = BlockStart::ToolCall { id: s(&format!("id{key}")), name: s("f"), kind, opaque: None };
     block(key, start, arguments.iter().map(|a| Delta::Arguments(s(a))).collect())
 }
 
@@ -101,7 +102,7 @@ fn calls() {
 
 #[test]
 fn fragments_are_copied_as_escaped() {
-    let start = BlockStart::ToolCall { id: s("i"), name: s("f"), kind: ToolKind::Function };
+    let start = BlockStart::ToolCall { id: s("i"), name: s("f"), kind: ToolKind::Function, opaque: None };
     let pieces = [r#"{\"k\\u0065y\":123456789012345678901234567890,\"e\":1e2,"#, r"\ud83d", r"\ude00"];
     let events = block(0, start, pieces.iter().map(|p| Delta::Arguments(JsonStr::written(p))).collect());
     let sse = written(stopped(events, StopReason::ToolCalls), context());
@@ -211,8 +212,16 @@ fn refusals_are_seen() {
 /// Pitfall 124: members that typed clients read are there, `null` or not.
 #[test]
 fn a_whole_reply() {
-    let mut events = block(0, BlockStart::Reasoning, vec![Delta::Reasoning(s("r")), Delta::Signature(s("S"))]);
-    events.extend(block(1, BlockStart::Redacted { data: s("D") }, Vec::new()));
+    let mut events = block(
+        0,
+        BlockStart::Reasoning,
+        vec![Delta::Reasoning(s("r")), Delta::Signature(Opaque::native(OpaqueKind::AnthropicSignature, s("S")))],
+    );
+    events.extend(block(
+        1,
+        BlockStart::Redacted { data: Opaque::native(OpaqueKind::AnthropicRedacted, s("D")) },
+        Vec::new(),
+    ));
     events.extend(block(2, BlockStart::Text, vec![Delta::Text(s("a"))]));
     events.extend(call(3, ToolKind::Function, &[]));
     events.extend(block(4, BlockStart::Text, vec![Delta::Text(s("b"))]));

@@ -3,12 +3,11 @@
 use http::StatusCode;
 
 use crate::dialect::ReplyContext;
-use crate::hub::{Block, ErrorKind, Failure, Reply, StopReason, ToolKind};
+use crate::hub::{Block, ErrorKind, Failure, Opaque, OpaqueKind, Place, Reply, StopReason, ToolKind};
 use crate::json::{Arr, JsonStr, object};
 
 use super::super::encode::is_object;
-use super::super::envelope;
-use super::{has_calls, write_citation, write_stop, write_usage};
+use super::{has_calls, signature as signed, write_citation, write_stop, write_usage};
 
 /// Encodes a whole reply. A call whose arguments are no JSON object is left out; see [`unsound_call`].
 pub fn encode_reply(reply: &Reply, context: &ReplyContext) -> Vec<u8> {
@@ -70,33 +69,37 @@ fn write_block(a: &mut Arr<'_>, block: &Block, nth: usize, context: &ReplyContex
             a.obj(|o| {
                 o.text("type", "thinking");
                 o.str("thinking", text);
-                match signature {
-                    Some(signature) => o.str("signature", signature),
-                    None => o.text("signature", envelope::UNSIGNED),
-                }
+                o.str("signature", &signed(signature.as_ref(), Place::Reasoning, context));
             });
         }
-        Block::Redacted { data } => a.obj(|o| {
+        Block::Redacted { data } if data.kind == OpaqueKind::AnthropicRedacted => a.obj(|o| {
             o.text("type", "redacted_thinking");
-            o.str("data", data);
+            o.str("data", &data.data);
         }),
+        Block::Redacted { data } => carrier(a, Some(data), Place::Reasoning, context),
         Block::Refusal(text) if !text.is_empty() => a.obj(|o| {
             o.text("type", "text");
             o.str("text", text);
         }),
-        Block::Text { text, citations } if !text.is_empty() || !citations.is_empty() => a.obj(|o| {
-            o.text("type", "text");
-            o.str("text", text);
-            if !citations.is_empty() {
-                o.arr("citations", |a| citations.iter().for_each(|c| a.obj(|o| write_citation(o, c))));
+        Block::Text { text, citations, opaque } => {
+            if !text.is_empty() || !citations.is_empty() {
+                a.obj(|o| {
+                    o.text("type", "text");
+                    o.str("text", text);
+                    if !citations.is_empty() {
+                        o.arr("citations", |a| citations.iter().for_each(|c| a.obj(|o| write_citation(o, c))));
+                    }
+                });
             }
-        }),
-        Block::Refusal(_) | Block::Text { .. } => {}
-        Block::ToolCall { id, name, kind, arguments } => {
+            carrier(a, opaque.as_ref(), Place::LastText, context);
+        }
+        Block::Refusal(_) => {}
+        Block::ToolCall { id, name, kind, arguments, opaque } => {
             let plain = arguments.text();
             if *kind == ToolKind::Function && !is_sound(arguments) {
                 return;
             }
+            carrier(a, opaque.as_ref(), Place::NextCall, context);
             a.obj(|o| {
                 o.text("type", "tool_use");
                 if id.is_empty() {
@@ -112,6 +115,17 @@ fn write_block(a: &mut Arr<'_>, block: &Block, nth: usize, context: &ReplyContex
                 }
             });
         }
+    }
+}
+
+/// A thinking block without text that carries another provider's state to the next request.
+fn carrier(a: &mut Arr<'_>, state: Option<&Opaque<'_>>, place: Place, context: &ReplyContext) {
+    if state.is_some() {
+        a.obj(|o| {
+            o.text("type", "thinking");
+            o.text("thinking", "");
+            o.str("signature", &signed(state, place, context));
+        });
     }
 }
 

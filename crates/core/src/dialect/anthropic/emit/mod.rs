@@ -3,10 +3,9 @@
 mod message;
 mod stream;
 
-use crate::hub::{Citation, Reply, Stop, StopReason, Usage};
+use crate::dialect::ReplyContext;
+use crate::hub::{Citation, Opaque, OpaqueKind, Place, Reply, Stop, StopReason, Usage, opaque};
 use crate::json::{JsonStr, Obj};
-
-use super::envelope;
 
 pub use message::{encode_reply, unsound_call};
 pub use stream::StreamEncoder;
@@ -84,7 +83,17 @@ fn write_citation(o: &mut Obj<'_>, citation: &Citation<'_>) {
         None => o.null("title"),
     }
     o.str("cited_text", &citation.cited_text.clone().unwrap_or_default());
-    o.text("encrypted_index", envelope::UNSIGNED);
+    o.text("encrypted_index", opaque::UNSIGNED);
+}
+
+/// What clients keep as a signature: Anthropic's own, or an envelope around another provider's state. It goes into a
+/// `thinking` block even without text: `redacted_thinking` would be refused on replay just the same, and shown worse.
+fn signature<'s>(state: Option<&'s Opaque<'_>>, place: Place, context: &ReplyContext) -> JsonStr<'s> {
+    match state {
+        Some(state) if state.kind == OpaqueKind::AnthropicSignature => state.data.borrowed(),
+        Some(state) => JsonStr::owned(&state.seal(&context.provider, &context.upstream_model, place)),
+        None => JsonStr::escape(opaque::UNSIGNED),
+    }
 }
 
 /// Does the reply hold a call?

@@ -7,13 +7,14 @@
 use std::mem;
 
 use crate::dialect::ReplyContext;
-use crate::hub::{BlockStart, Citation, Delta, Event, Failure, Stop, StopReason, ToolKind, Usage};
+use crate::hub::{
+    BlockStart, Citation, Delta, Event, Failure, Opaque, OpaqueKind, Place, Stop, StopReason, ToolKind, Usage,
+};
 use crate::json::{JsonStr, Obj, object};
 
-use super::super::envelope;
 use super::super::error::encode_stream_error;
 use super::message::{is_sound, minted, unsound};
-use super::{write_citation, write_stop, write_usage};
+use super::{signature as signed, write_citation, write_stop, write_usage};
 
 /// Turns sequenced hub events into SSE bytes.
 #[derive(Debug)]
@@ -47,10 +48,11 @@ enum Open {
     },
     Text {
         started: bool,
+        opaque: Option<Opaque<'static>>,
     },
     Thinking {
         started: bool,
-        signature: Option<JsonStr<'static>>,
+        signature: Option<Opaque<'static>>,
     },
     Tool {
         name: String,
@@ -150,20 +152,24 @@ impl StreamEncoder {
         self.close(out);
         match block {
             BlockStart::Reasoning => self.open = Open::Thinking { started: false, signature: None },
-            BlockStart::Redacted { data } => {
+            BlockStart::Redacted { data } if data.kind == OpaqueKind::AnthropicRedacted => {
                 self.block_start(out, |o| {
                     o.text("type", "redacted_thinking");
-                    o.str("data", data);
+                    o.str("data", &data.data);
                 });
                 self.block_stop(out);
             }
+            BlockStart::Redacted { data } => self.carrier(data, Place::Reasoning, out),
             BlockStart::Refusal => {
                 self.refusal.get_or_insert_default();
                 self.open = Open::Refusal { started: false };
             }
-            BlockStart::Text => self.open = Open::Text { started: false },
-            BlockStart::ToolCall { id, name, kind } => {
+            BlockStart::Text => self.open = Open::Text { started: false, opaque: None },
+            BlockStart::ToolCall { id, name, kind, opaque } => {
                 self.calls = true;
+                if let Some(state) = opaque {
+                    self.carrier(state, Place::NextCall, out);
+                }
                 let id = if id.is_empty() { JsonStr::owned(&minted(&self.context, self.next)) } else { id.clone() };
                 self.block_start(out, |o| {
                     o.text("type", "tool_use");
@@ -190,6 +196,7 @@ impl StreamEncoder {
                 *signature = Some(value.clone().into_owned());
                 self.ensure_started(out);
             }
+            (Open::Text { opaque, .. }, Delta::Signature(value)) => *opaque = Some(value.clone().into_owned()),
             (Open::Text { .. }, Delta::Text(text)) if !text.is_empty() => {
                 self.ensure_started(out);
                 self.block_delta(out, "text_delta", |o| o.str("text", text));
@@ -220,16 +227,33 @@ impl StreamEncoder {
         }
     }
 
+    /// A whole thinking block without text that carries another provider's state to the next request.
+    fn carrier(&mut self, state: &Opaque<'_>, place: Place, out: &mut Vec<u8>) {
+        self.block_start(out, |o| {
+            o.text("type", "thinking");
+            o.text("thinking", "");
+            o.text("signature", "");
+        });
+        let signature = signed(Some(state), place, &self.context);
+        self.block_delta(out, "signature_delta", |o| o.str("signature", &signature));
+        self.block_stop(out);
+    }
+
     /// Ends the open block, if any. Thinking gets exactly one signature: SDKs refuse to replay a block without.
     fn close(&mut self, out: &mut Vec<u8>) {
         match mem::replace(&mut self.open, Open::Nothing) {
-            Open::Nothing
-            | Open::Refusal { started: false }
-            | Open::Text { started: false }
-            | Open::Thinking { started: false, .. } => {}
-            Open::Refusal { started: true } | Open::Text { started: true } => self.block_stop(out),
+            Open::Nothing | Open::Refusal { started: false } | Open::Thinking { started: false, .. } => {}
+            Open::Refusal { started: true } => self.block_stop(out),
+            Open::Text { started, opaque } => {
+                if started {
+                    self.block_stop(out);
+                }
+                if let Some(state) = opaque {
+                    self.carrier(&state, Place::LastText, out);
+                }
+            }
             Open::Thinking { started: true, signature } => {
-                let signature = signature.unwrap_or_else(|| JsonStr::escape(envelope::UNSIGNED));
+                let signature = signed(signature.as_ref(), Place::Reasoning, &self.context);
                 self.block_delta(out, "signature_delta", |o| o.str("signature", &signature));
                 self.block_stop(out);
             }
@@ -260,7 +284,7 @@ impl StreamEncoder {
     /// Writes the start of the open text or thinking block if it is not out yet.
     fn ensure_started(&mut self, out: &mut Vec<u8>) {
         let (started, kind) = match &mut self.open {
-            Open::Refusal { started } | Open::Text { started } => (started, "text"),
+            Open::Refusal { started } | Open::Text { started, .. } => (started, "text"),
             Open::Thinking { started, .. } => (started, "thinking"),
             Open::Nothing | Open::Tool { .. } | Open::Unsound { .. } => return,
         };

@@ -36,7 +36,9 @@ const MAX_MARKS: usize = 4;
 pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Encoded, Untranslatable> {
     match request.origin {
         Dialect::Anthropic => Ok(own::encode(request, target)),
-        Dialect::OpenAiChat | Dialect::OpenAiResponses => translate(request, target),
+        Dialect::Cohere | Dialect::Gemini | Dialect::OpenAiChat | Dialect::OpenAiResponses => {
+            translate(request, target)
+        }
     }
 }
 
@@ -44,14 +46,15 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Enco
 #[derive(Debug)]
 struct Context<'r> {
     request: &'r Request<'r>,
+    target: &'r Target<'r>,
     model: &'static Model,
     losses: Losses,
     aliases: Aliases,
 }
 
-fn translate<'r>(request: &'r Request<'r>, target: &Target<'_>) -> Result<Encoded, Untranslatable> {
+fn translate<'r>(request: &'r Request<'r>, target: &'r Target<'r>) -> Result<Encoded, Untranslatable> {
     let model = Model::of(target.model);
-    let mut cx = Context { request, model, losses: Losses::default(), aliases: Aliases::default() };
+    let mut cx = Context { request, target, model, losses: Losses::default(), aliases: Aliases::default() };
     let extras = Extras::read(&mut cx)?;
     let mut conversation = Conversation::build(&mut cx)?;
     let mut tools = tools::Tools::read(&mut cx, &conversation, &extras)?;

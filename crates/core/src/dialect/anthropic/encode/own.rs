@@ -4,12 +4,10 @@
 
 use crate::dialect::{Encoded, Target};
 use crate::hub::{
-    Aliases, Form, Losses, MediaSource, OutputFormat, Part, Reasoning, ReasoningMode, Request, Role, Text, Tool,
-    ToolChoice, Turn,
+    Aliases, Form, Losses, MediaSource, OpaqueKind, OutputFormat, Part, Reasoning, ReasoningMode, Request, Role, Text,
+    Tool, ToolChoice, Turn, opaque,
 };
 use crate::json::{Arr, Ext, JsonStr, Members, Obj, RawValue, elements, object};
-
-use super::super::envelope;
 
 /// Parents whose leftovers are kept in `ext` under dotted names.
 const NESTED: &[&str] = &["metadata", "output_config", "thinking", "tool_choice"];
@@ -27,7 +25,7 @@ pub(super) fn encode(request: &Request<'_>, target: &Target<'_>) -> Encoded {
         }
         o.arr("messages", |a| {
             for turn in &request.turns {
-                message(a, turn, &mut losses);
+                message(a, turn, target, &mut losses);
             }
         });
         if !request.tools.is_empty() {
@@ -151,8 +149,8 @@ fn tool(a: &mut Arr<'_>, tool: &Tool<'_>) {
     }
 }
 
-fn message(a: &mut Arr<'_>, turn: &Turn<'_>, losses: &mut Losses) {
-    let foreign = turn.parts.iter().filter(|p| is_foreign(p)).count();
+fn message(a: &mut Arr<'_>, turn: &Turn<'_>, target: &Target<'_>, losses: &mut Losses) {
+    let foreign = turn.parts.iter().filter(|p| is_foreign(p, target)).count();
     if foreign > 0 {
         losses.drop("thinking");
         if foreign == turn.parts.len() {
@@ -168,16 +166,25 @@ fn message(a: &mut Arr<'_>, turn: &Turn<'_>, losses: &mut Losses) {
                 Role::User | Role::Tool => "user",
             },
         );
-        content(o, "content", &turn.parts, turn.form);
+        if foreign > 0 {
+            let kept = turn.parts.iter().filter(|p| !is_foreign(p, target));
+            o.arr("content", |a| kept.for_each(|p| block(a, p)));
+        } else {
+            content(o, "content", &turn.parts, turn.form);
+        }
         rest(o, &turn.ext);
     });
 }
 
-/// Thinking that Anthropic would refuse: unsigned, or in an envelope of ours.
-fn is_foreign(part: &Part<'_>) -> bool {
+/// Thinking that this model would refuse: unsigned, or somebody else's.
+fn is_foreign(part: &Part<'_>, target: &Target<'_>) -> bool {
     match part {
-        Part::Reasoning(Reasoning::Thinking { signature, .. }) => signature.is_none(),
-        Part::Reasoning(Reasoning::Redacted { data, .. }) => data.as_escaped().starts_with(envelope::PREFIX),
+        Part::Reasoning(Reasoning::Thinking { signature, .. }) => {
+            !signature.as_ref().is_some_and(|s| s.fits(OpaqueKind::AnthropicSignature, target.provider, target.model))
+        }
+        Part::Reasoning(Reasoning::Redacted { data, .. }) => {
+            !data.fits(OpaqueKind::AnthropicRedacted, target.provider, target.model)
+        }
         Part::Reasoning(Reasoning::Field { .. }) => true,
         Part::Document(_)
         | Part::Image(_)
@@ -193,7 +200,7 @@ fn content(o: &mut Obj<'_>, key: &str, parts: &[Part<'_>], form: Form) {
     match (form, parts) {
         (Form::Absent | Form::Null, []) => {}
         (Form::Text, [Part::Text(text)]) => o.str(key, &text.text),
-        _ => o.arr(key, |a| parts.iter().filter(|p| !is_foreign(p)).for_each(|p| block(a, p))),
+        _ => o.arr(key, |a| parts.iter().for_each(|p| block(a, p))),
     }
 }
 
@@ -248,13 +255,13 @@ fn thinking(a: &mut Arr<'_>, reasoning: &Reasoning<'_>) {
             o.text("type", "thinking");
             o.str("thinking", text);
             if let Some(signature) = signature {
-                o.str("signature", signature);
+                o.str("signature", &signature.data);
             }
             rest(o, ext);
         }),
         Reasoning::Redacted { data, ext } => a.obj(|o| {
             o.text("type", "redacted_thinking");
-            o.str("data", data);
+            o.str("data", &data.data);
             rest(o, ext);
         }),
         Reasoning::Field { .. } => {}
@@ -291,7 +298,7 @@ fn is_ours(citation: &RawValue) -> bool {
         .ok()
         .and_then(|m| m.get("encrypted_index"))
         .and_then(JsonStr::from_raw)
-        .is_some_and(|index| index.is_empty() || index.as_escaped().starts_with(envelope::PREFIX))
+        .is_some_and(|index| index.is_empty() || opaque::is_sealed(&index))
 }
 
 fn source(o: &mut Obj<'_>, source: &MediaSource<'_>) {

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::hub::{Arguments, Form, Part, Reasoning, Text, ToolCall, ToolKind, ToolResult, Turn, Untranslatable};
+use crate::hub::{
+    Arguments, Form, Opaque, OpaqueKind, Part, Reasoning, Text, ToolCall, ToolKind, ToolResult, Turn, Untranslatable,
+    opaque,
+};
 use crate::json::{Ext, JsonStr, Kind as JsonKind, Members, RawValue, elements, kind, object};
 
 use super::Context;
@@ -199,6 +202,11 @@ pub(super) fn thinking<'r>(cx: &mut Context<'r>, parts: &'r [Part<'r>]) -> Vec<B
                     _ => "messages.reasoning_content",
                 }));
             }
+            Reasoning::Thinking { text, signature: Some(state), .. } if cx.reads(state) => {
+                let text = state.text.as_ref().unwrap_or(text).borrowed();
+                entries.push(Entry::Text { text: Some(text), signature: state.data.borrowed() });
+            }
+            Reasoning::Redacted { data, .. } if cx.reads(data) => entries.push(Entry::Redacted(data.data.borrowed())),
             Reasoning::Thinking { .. } | Reasoning::Redacted { .. } => dropped = Some("messages.thinking"),
         }
     }
@@ -249,7 +257,15 @@ impl<'r> Entry<'r> {
 }
 
 /// Opaque state, unless it is empty or an envelope of ours.
-fn signed(opaque: JsonStr<'_>) -> Option<JsonStr<'_>> {
-    let ours = opaque.as_escaped().starts_with(super::super::envelope::PREFIX);
-    (!opaque.is_empty() && !ours).then_some(opaque)
+fn signed(field: JsonStr<'_>) -> Option<JsonStr<'_>> {
+    (!field.is_empty() && !opaque::is_sealed(&field)).then_some(field)
+}
+
+impl Context<'_> {
+    /// Is this state Anthropic's, and of this model?
+    fn reads(&self, state: &Opaque<'_>) -> bool {
+        [OpaqueKind::AnthropicSignature, OpaqueKind::AnthropicRedacted]
+            .into_iter()
+            .any(|kind| state.fits(kind, self.target.provider, self.target.model))
+    }
 }

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use crate::dialect::openai_chat::wire::NAME_LIMIT;
 use crate::hub::{
-    Arguments, CacheMark, Document, Image, MediaSource, Part, Reasoning, Text, ToolCall, ToolKind, Turn, Untranslatable,
+    Arguments, CacheMark, Document, Image, MediaSource, Opaque, OpaqueKind, Part, Reasoning, Text, ToolCall, ToolKind,
+    Turn, Untranslatable,
 };
 use crate::json::{JsonStr, RawValue};
 use crate::provider::ReasoningField;
@@ -42,7 +43,12 @@ pub(super) struct Call<'r> {
 #[derive(Debug)]
 pub(super) enum Thought<'r> {
     Encrypted(JsonStr<'r>),
-    Text { text: JsonStr<'r>, signature: Option<JsonStr<'r>> },
+    /// A whole entry of `reasoning_details`, as JSON text.
+    Entry(Cow<'r, str>),
+    Text {
+        text: JsonStr<'r>,
+        signature: Option<JsonStr<'r>>,
+    },
 }
 
 /// A line that Claude Code puts before the system prompt; it changes with every version and means nothing elsewhere.
@@ -130,7 +136,7 @@ impl<'r> Encoder<'r> {
                 self.losses.approx("messages.refusal");
                 out.push(Piece::plain(text.borrowed()));
             }
-            Part::Text(Text { text, cache, ext }) => {
+            Part::Text(Text { text, cache, ext, .. }) => {
                 self.left_over("messages.text", ext);
                 let cache = self.mark(*cache);
                 if !text.is_empty() {
@@ -221,17 +227,24 @@ impl<'r> Encoder<'r> {
     /// Reasoning goes back only where the provider has a place for it; it never becomes content (pitfall 87).
     pub(super) fn thought(&mut self, reasoning: &'r Reasoning<'r>) -> Option<Thought<'r>> {
         let field = self.quirks.reasoning_field;
+        let keeps = field == ReasoningField::Details;
+        let mine = |state: &Opaque<'_>, kind| keeps && state.fits(kind, self.target.provider, self.target.model);
         match reasoning {
+            Reasoning::Thinking { signature: Some(state), .. } | Reasoning::Redacted { data: state, .. }
+                if mine(state, OpaqueKind::OpenRouterDetail) =>
+            {
+                Some(Thought::Entry(state.data.text()))
+            }
             Reasoning::Thinking { text, signature, .. } if field != ReasoningField::None => {
-                let keeps = field == ReasoningField::Details;
                 if !keeps {
                     self.losses.approx("messages.thinking");
                 }
-                let signature = signature.as_ref().filter(|_| keeps).map(JsonStr::borrowed);
+                let signature = signature.as_ref().filter(|s| mine(s, OpaqueKind::AnthropicSignature));
+                let signature = signature.map(|s| s.data.borrowed());
                 (signature.is_some() || !text.is_empty()).then(|| Thought::Text { text: text.borrowed(), signature })
             }
-            Reasoning::Redacted { data, .. } if field == ReasoningField::Details => {
-                Some(Thought::Encrypted(data.borrowed()))
+            Reasoning::Redacted { data, .. } if mine(data, OpaqueKind::AnthropicRedacted) => {
+                Some(Thought::Encrypted(data.data.borrowed()))
             }
             Reasoning::Redacted { .. } => {
                 self.losses.drop("messages.redacted_thinking");

@@ -133,12 +133,17 @@ fn details(thoughts: &[Thought<'_>], o: &mut Obj<'_>) {
     }
     o.arr("reasoning_details", |a| {
         for (index, thought) in (0u64..).zip(thoughts) {
+            if let Thought::Entry(raw) = thought {
+                a.raw(raw);
+                continue;
+            }
             a.obj(|o| {
                 match thought {
                     Thought::Encrypted(data) => {
                         o.text("type", "reasoning.encrypted");
                         o.str("data", data);
                     }
+                    Thought::Entry(_) => {}
                     Thought::Text { text, signature } => {
                         o.text("type", "reasoning.text");
                         o.str("text", text);

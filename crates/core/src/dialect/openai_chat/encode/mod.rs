@@ -26,6 +26,7 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Enco
     let mut e = Encoder {
         request,
         quirks: target.quirks,
+        target,
         rule: target.quirks.models.iter().find(|rule| glob(rule.glob, target.model)),
         own: request.origin == Dialect::OpenAiChat,
         names: Names::of(request.origin),
@@ -48,6 +49,7 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Enco
 struct Encoder<'r> {
     request: &'r Request<'r>,
     quirks: &'r Quirks,
+    target: &'r Target<'r>,
     /// What this very model refuses.
     rule: Option<&'r ModelRule>,
     /// From Chat to Chat: nothing is normalised.
@@ -129,7 +131,7 @@ struct Names {
 impl Names {
     fn of(origin: Dialect) -> &'static Self {
         match origin {
-            Dialect::Anthropic => &Self {
+            Dialect::Anthropic | Dialect::Cohere | Dialect::Gemini => &Self {
                 budget: "thinking",
                 effort: "output_config.effort",
                 format: "output_config.format",

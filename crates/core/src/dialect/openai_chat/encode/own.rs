@@ -137,7 +137,7 @@ fn part(part: &Part<'_>, a: &mut Arr<'_>) {
             o.text("type", "refusal");
             o.str("refusal", text);
         }),
-        Part::Text(Text { text, cache, ext }) => a.obj(|o| {
+        Part::Text(Text { text, cache, ext, .. }) => a.obj(|o| {
             o.text("type", "text");
             o.str("text", text);
             mark(*cache, o);

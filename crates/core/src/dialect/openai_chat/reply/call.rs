@@ -176,7 +176,7 @@ impl Decoder {
         call.told.clone_from(&told);
         call.progress = Progress::Started;
         let name = self.aliases.original(JsonStr::owned(&call.name));
-        let block = BlockStart::ToolCall { id: JsonStr::owned(&told), name, kind: call.kind };
+        let block = BlockStart::ToolCall { id: JsonStr::owned(&told), name, kind: call.kind, opaque: None };
         out.push(Event::BlockStart { key, block });
         for text in std::mem::take(&mut call.queue) {
             self.fragment(at, text, out);

@@ -1,7 +1,7 @@
 //! Reasoning: one meaning, three members (`reasoning_details`, `reasoning_content`, `reasoning`), often two at once.
 
 use crate::dialect::openai_chat::wire::ANTHROPIC_FORMAT;
-use crate::hub::{BlockStart, Delta, Event};
+use crate::hub::{BlockStart, Delta, Event, Opaque, OpaqueKind};
 use crate::json::{JsonStr, Members, elements};
 
 use super::content::string;
@@ -40,10 +40,12 @@ impl Decoder {
                 Open::Nothing | Open::Refusal { .. } | Open::Text { .. } => self.start(BlockStart::Reasoning, out),
             };
             self.open = Open::Reasoning { key, signed: true };
-            out.push(Event::Delta { key, delta: Delta::Signature(signature) });
+            let state = Opaque::native(OpaqueKind::AnthropicSignature, signature);
+            out.push(Event::Delta { key, delta: Delta::Signature(state) });
         }
         if let Some(data) = string(detail, "data").filter(|d| !d.is_empty()) {
-            let key = self.start(BlockStart::Redacted { data }, out);
+            let key =
+                self.start(BlockStart::Redacted { data: Opaque::native(OpaqueKind::AnthropicRedacted, data) }, out);
             out.push(Event::BlockStop { key });
         }
     }

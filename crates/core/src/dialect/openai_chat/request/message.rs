@@ -115,6 +115,7 @@ fn assistant<'a>(mut m: Members<'a>, legacy: &mut Legacy) -> Result<Turn<'a>, Wi
             name: old.need_str("name").map_err(|e| e.under("function_call"))?,
             arguments: arguments(&mut old),
             kind: ToolKind::Function,
+            opaque: None,
             cache: None,
             ext: Ext::new(),
         }));
@@ -149,7 +150,7 @@ fn call(raw: &RawValue) -> Result<Part<'_>, WireError> {
     let cache = m.take("cache_control").map(CacheMark);
     let mut ext = rest(m);
     rest_under(key, body, &mut ext);
-    Ok(Part::ToolCall(ToolCall { id, name, arguments, kind, cache, ext }))
+    Ok(Part::ToolCall(ToolCall { id, name, arguments, kind, opaque: None, cache, ext }))
 }
 
 /// Arguments as JSON text in a string; some send the object itself (pitfall 19).

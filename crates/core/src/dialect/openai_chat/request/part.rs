@@ -8,7 +8,7 @@ use super::tag;
 
 /// A bare string as a text part.
 pub(super) fn text(raw: &RawValue) -> Option<Part<'_>> {
-    JsonStr::from_raw(raw).map(|text| Part::Text(Text { text, cache: None, ext: Ext::new() }))
+    JsonStr::from_raw(raw).map(|text| Part::Text(Text { text, ..Text::default() }))
 }
 
 /// One part. A kind we do not know is kept as it is; a known kind with a bad body is an error.
@@ -22,7 +22,7 @@ pub(super) fn decode(raw: &RawValue) -> Result<Part<'_>, WireError> {
         "text" => {
             let text = m.need_str("text")?;
             let cache = mark(&mut m);
-            return Ok(Part::Text(Text { text, cache, ext: rest(m) }));
+            return Ok(Part::Text(Text { text, opaque: None, cache, ext: rest(m) }));
         }
         _ => None,
     };

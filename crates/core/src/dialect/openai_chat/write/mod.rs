@@ -6,8 +6,9 @@ mod stream;
 pub use reply::encode_reply;
 pub use stream::StreamEncoder;
 
-use crate::dialect::openai_chat::wire::{ANTHROPIC_FORMAT, maybe};
-use crate::hub::{Citation, Stop, StopReason, Usage};
+use crate::dialect::ReplyContext;
+use crate::dialect::openai_chat::wire::{ANTHROPIC_FORMAT, SEALED_FORMAT, maybe};
+use crate::hub::{Citation, Opaque, OpaqueKind, Place, Stop, StopReason, Usage};
 use crate::json::{Arr, JsonStr, Obj};
 
 /// What a refusal without words says.
@@ -67,17 +68,26 @@ fn annotations(citations: &[Citation<'_>], a: &mut Arr<'_>) {
 }
 
 /// A signature in `reasoning_details`. The index keeps accumulators from merging two entries.
-fn signed(index: u64, text: Option<&JsonStr<'_>>, signature: &JsonStr<'_>, o: &mut Obj<'_>) {
+fn signed(index: u64, text: Option<&JsonStr<'_>>, signature: &Opaque<'_>, context: &ReplyContext, o: &mut Obj<'_>) {
+    if signature.kind != OpaqueKind::AnthropicSignature {
+        return encrypted(index, signature, context, o);
+    }
     o.text("type", "reasoning.text");
     o.uint("index", index);
     o.text("format", ANTHROPIC_FORMAT);
     maybe(o, "text", text);
-    o.str("signature", signature);
+    o.str("signature", &signature.data);
 }
 
-fn encrypted(index: u64, data: &JsonStr<'_>, o: &mut Obj<'_>) {
+/// State in `reasoning_details`: Anthropic's as OpenRouter tells it, any other in an envelope.
+fn encrypted(index: u64, state: &Opaque<'_>, context: &ReplyContext, o: &mut Obj<'_>) {
     o.text("type", "reasoning.encrypted");
     o.uint("index", index);
-    o.text("format", ANTHROPIC_FORMAT);
-    o.str("data", data);
+    if state.kind == OpaqueKind::AnthropicRedacted {
+        o.text("format", ANTHROPIC_FORMAT);
+        o.str("data", &state.data);
+    } else {
+        o.text("format", SEALED_FORMAT);
+        o.text("data", &state.seal(&context.provider, &context.upstream_model, Place::Reasoning));
+    }
 }

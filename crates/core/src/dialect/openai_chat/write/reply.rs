@@ -16,7 +16,7 @@ pub fn encode_reply(reply: &Reply, context: &ReplyContext) -> Vec<u8> {
         o.arr("choices", |a| {
             a.obj(|o| {
                 o.uint("index", 0);
-                o.obj("message", |o| message(reply, o));
+                o.obj("message", |o| message(reply, context, o));
                 o.null("logprobs");
                 match &reply.stop {
                     Some(stop) => super::finish(stop, o),
@@ -41,7 +41,7 @@ fn implied(reply: &Reply) -> StopReason {
     }
 }
 
-fn message(reply: &Reply, o: &mut Obj<'_>) {
+fn message(reply: &Reply, context: &ReplyContext, o: &mut Obj<'_>) {
     let text = said(reply, |b| if let Block::Text { text, .. } = b { Some(text) } else { None });
     let thought = said(reply, |b| if let Block::Reasoning { text, .. } = b { Some(text) } else { None });
     let refusal = said(reply, |b| if let Block::Refusal(text) = b { Some(text) } else { None });
@@ -59,7 +59,7 @@ fn message(reply: &Reply, o: &mut Obj<'_>) {
     }
     maybe(o, "reasoning_content", thought.as_ref());
     if reply.blocks.iter().any(is_opaque) {
-        o.arr("reasoning_details", |a| details(reply, a));
+        o.arr("reasoning_details", |a| details(reply, context, a));
     }
     let citations: Vec<Citation<'_>> = reply.blocks.iter().flat_map(cited).cloned().collect();
     o.arr("annotations", |a| super::annotations(&citations, a));
@@ -87,14 +87,14 @@ const fn is_opaque(block: &Block) -> bool {
 }
 
 /// One entry per block with opaque state, in order: what the client sends back for its next turn.
-fn details(reply: &Reply, a: &mut Arr<'_>) {
+fn details(reply: &Reply, context: &ReplyContext, a: &mut Arr<'_>) {
     let opaque = reply.blocks.iter().filter(|b| is_opaque(b));
     for (index, block) in (0u64..).zip(opaque) {
         match block {
             Block::Reasoning { text, signature: Some(signature) } => {
-                a.obj(|o| super::signed(index, Some(text), signature, o));
+                a.obj(|o| super::signed(index, Some(text), signature, context, o));
             }
-            Block::Redacted { data } => a.obj(|o| super::encrypted(index, data, o)),
+            Block::Redacted { data } => a.obj(|o| super::encrypted(index, data, context, o)),
             Block::Reasoning { signature: None, .. }
             | Block::Refusal(_)
             | Block::Text { .. }
@@ -108,7 +108,7 @@ fn cited(block: &Block) -> &[Citation<'static>] {
 }
 
 fn call(block: &Block, a: &mut Arr<'_>) {
-    let Block::ToolCall { id, name, kind, arguments } = block else { return };
+    let Block::ToolCall { id, name, kind, arguments, .. } = block else { return };
     a.obj(|o| {
         o.str("id", id);
         match kind {

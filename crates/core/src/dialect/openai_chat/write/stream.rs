@@ -6,7 +6,7 @@
 use crate::dialect::ReplyContext;
 use crate::dialect::openai_chat::error::encode_stream_error;
 use crate::dialect::openai_chat::wire::{CHUNK, DONE, ID_PREFIX};
-use crate::hub::{BlockStart, Citation, Delta, Event, Failure, Stop, StopReason, ToolKind, Usage};
+use crate::hub::{BlockStart, Citation, Delta, Event, Failure, Opaque, Stop, StopReason, ToolKind, Usage};
 use crate::json::{JsonStr, Obj, object};
 
 /// Writes a sequenced reply as chunks.
@@ -31,7 +31,7 @@ pub struct StreamEncoder {
 enum Open {
     Nothing,
     Call { index: u64, kind: ToolKind, bare: bool },
-    Reasoning { signature: Option<JsonStr<'static>> },
+    Reasoning { signature: Option<Opaque<'static>> },
     Words,
 }
 
@@ -80,10 +80,12 @@ impl StreamEncoder {
             BlockStart::Redacted { data } => {
                 self.open = Open::Words;
                 let index = self.next_detail();
-                self.delta(out, |o| o.arr("reasoning_details", |a| a.obj(|o| super::encrypted(index, data, o))));
+                self.delta(out, |o| {
+                    o.arr("reasoning_details", |a| a.obj(|o| super::encrypted(index, data, &self.context, o)));
+                });
             }
             BlockStart::Refusal | BlockStart::Text => self.open = Open::Words,
-            BlockStart::ToolCall { id, name, kind } => {
+            BlockStart::ToolCall { id, name, kind, .. } => {
                 let index = self.calls;
                 self.calls += 1;
                 self.said = true;
@@ -137,7 +139,7 @@ impl StreamEncoder {
             }
             Open::Reasoning { signature: Some(signature) } => {
                 let index = self.next_detail();
-                let entry = |o: &mut Obj<'_>| super::signed(index, None, &signature, o);
+                let entry = |o: &mut Obj<'_>| super::signed(index, None, &signature, &self.context, o);
                 self.delta(out, |o| o.arr("reasoning_details", |a| a.obj(entry)));
             }
             Open::Call { .. } | Open::Nothing | Open::Reasoning { signature: None } | Open::Words => {}
