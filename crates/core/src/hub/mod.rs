@@ -5,17 +5,21 @@
 //! derive serde: a serialized type is a promise to somebody outside.
 
 mod alias;
+mod documented;
 mod event;
 mod failure;
 mod fold;
 mod loss;
+pub mod media;
 pub mod opaque;
 mod request;
+pub mod schema;
 mod sequence;
 mod unwrap;
 mod usage;
 
 pub use alias::Aliases;
+pub use documented::Documented;
 pub use event::{BlockStart, Citation, Delta, Event, Stop, StopReason};
 pub use failure::{ErrorKind, Failure, Origin};
 pub use fold::{Block, Fold, Reply};

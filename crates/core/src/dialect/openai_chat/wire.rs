@@ -23,20 +23,6 @@ pub(super) const AUDIO: &str = "audio";
 /// Kinds of tool calls we do not know ride through the hub under this prefix.
 pub(super) const CALL_PREFIX: &str = "tool_calls.";
 
-/// The media type and the base64 text of a `data:` URL; none if it is another URL or not base64.
-pub(super) fn data_url(url: &str) -> Option<(Cow<'_, str>, JsonStr<'_>)> {
-    let rest = url.strip_prefix("data:").or_else(|| url.strip_prefix("DATA:"))?;
-    let (head, data) = rest.split_once(',')?;
-    let media_type = head.strip_suffix(";base64")?;
-    let media_type = media_type.split(';').next().unwrap_or_default().trim();
-    Some((JsonStr::written(media_type).into_text(), JsonStr::written(data.trim())))
-}
-
-/// What is between the quotes of a raw string, as escaped.
-pub(super) fn inside(raw: &RawValue) -> Option<&str> {
-    raw.get().strip_prefix('"').and_then(|s| s.strip_suffix('"'))
-}
-
 /// What nobody took. A member that is `null` is an absent one, everywhere in this dialect.
 pub(super) fn rest(members: Members<'_>) -> Ext<'_> {
     members.into_rest().into_iter().filter(|(_, v)| kind(v) != Kind::Null).collect()

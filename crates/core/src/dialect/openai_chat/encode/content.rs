@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::dialect::openai_chat::wire::NAME_LIMIT;
 use crate::hub::{
     Arguments, CacheMark, Document, Image, MediaSource, Opaque, OpaqueKind, Part, Reasoning, Text, ToolCall, ToolKind,
-    Turn, Untranslatable,
+    Turn, Untranslatable, media,
 };
 use crate::json::{JsonStr, RawValue};
 use crate::provider::ReasoningField;
@@ -172,7 +172,7 @@ impl<'r> Encoder<'r> {
         let link = match &image.source {
             MediaSource::Base64 { media_type, data } => {
                 // What the bytes are counts, not what they were called (pitfall 127).
-                let media_type = sniff(data).map_or(Cow::Borrowed(media_type.as_ref()), Cow::Borrowed);
+                let media_type = media::image_type(data).map_or(Cow::Borrowed(media_type.as_ref()), Cow::Borrowed);
                 Link::Data { media_type, data: data.borrowed() }
             }
             MediaSource::Url(url) => Link::Url(url.borrowed()),
@@ -272,13 +272,6 @@ impl<'r> Encoder<'r> {
     }
 }
 
-/// `data:{media_type};base64,{data}`, as escaped.
-pub(super) fn data_url(media_type: &str, data: &JsonStr<'_>) -> JsonStr<'static> {
-    let mut url = JsonStr::owned(&format!("data:{media_type};base64,"));
-    url.push(data);
-    url
-}
-
 /// A title line over a text.
 fn headed(title: &JsonStr<'_>, text: Option<&JsonStr<'_>>) -> JsonStr<'static> {
     let mut out = title.clone().into_owned();
@@ -291,13 +284,4 @@ fn headed(title: &JsonStr<'_>, text: Option<&JsonStr<'_>>) -> JsonStr<'static> {
 
 fn foreign(path: &str, what: &str) -> Untranslatable {
     Untranslatable::new(format!("{path}.source"), format!("the target cannot reach this {what}; send its data"))
-}
-
-/// The image type the first bytes tell, read off their base64 form.
-fn sniff(data: &JsonStr<'_>) -> Option<&'static str> {
-    let head: String = data.as_escaped().chars().filter(|c| *c != '\\').take(12).collect();
-    [("iVBORw0KGgo", "image/png"), ("/9j/", "image/jpeg"), ("R0lGOD", "image/gif"), ("UklGR", "image/webp")]
-        .into_iter()
-        .find(|(start, _)| head.starts_with(start))
-        .map(|(_, media_type)| media_type)
 }

@@ -2,12 +2,13 @@
 
 use crate::dialect::openai_chat::wire::{ANTHROPIC_FORMAT, maybe, maybe_raw};
 use crate::hub::ToolKind;
+use crate::hub::media::to_data_url;
 use crate::json::{Arr, JsonStr, Obj, RawValue};
 use crate::provider::{ContentForm, ReasoningField};
 
 use super::Encoder;
 use super::answer::joined;
-use super::content::{Call, Link, Piece, Thought, data_url};
+use super::content::{Call, Link, Piece, Thought};
 use super::plan::{Message, Spoken};
 
 impl<'r> Encoder<'r> {
@@ -184,14 +185,14 @@ fn piece_part(piece: &Piece<'_>, a: &mut Arr<'_>) {
                 o.text("type", "file");
                 o.obj("file", |o| {
                     o.str("filename", name);
-                    o.str("file_data", &data_url(media_type, data));
+                    o.str("file_data", &to_data_url(media_type, data));
                 });
             }
             Piece::Image { link, detail, .. } => {
                 o.text("type", "image_url");
                 o.obj("image_url", |o| {
                     match link {
-                        Link::Data { media_type, data } => o.str("url", &data_url(media_type, data)),
+                        Link::Data { media_type, data } => o.str("url", &to_data_url(media_type, data)),
                         Link::Url(url) => o.str("url", url),
                     }
                     maybe(o, "detail", detail.as_ref());

@@ -6,7 +6,6 @@
 
 mod answer;
 mod content;
-mod documented;
 mod history;
 mod message;
 mod own;

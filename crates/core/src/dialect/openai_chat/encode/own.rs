@@ -7,8 +7,8 @@ use crate::hub::{
 };
 use crate::json::{Arr, Ext, Obj};
 
-use super::content::data_url;
 use super::tool::has_member;
+use crate::hub::media::to_data_url;
 
 /// All messages, one per turn.
 pub(super) fn messages(request: &Request<'_>, a: &mut Arr<'_>) {
@@ -151,7 +151,7 @@ fn image_url(image: &Image<'_>, o: &mut Obj<'_>) {
     o.text("type", "image_url");
     o.obj("image_url", |o| {
         match &image.source {
-            MediaSource::Base64 { media_type, data } => o.str("url", &data_url(media_type, data)),
+            MediaSource::Base64 { media_type, data } => o.str("url", &to_data_url(media_type, data)),
             MediaSource::Url(url) => o.str("url", url),
             // The decoder makes no others.
             MediaSource::Blocks(_) | MediaSource::File(_) | MediaSource::Other(_) | MediaSource::Text(_) => {}
@@ -169,7 +169,7 @@ fn file(document: &Document<'_>, o: &mut Obj<'_>) {
         maybe(o, "filename", document.title.as_ref());
         match &document.source {
             MediaSource::Base64 { media_type, data } if media_type.is_empty() => o.str("file_data", data),
-            MediaSource::Base64 { media_type, data } => o.str("file_data", &data_url(media_type, data)),
+            MediaSource::Base64 { media_type, data } => o.str("file_data", &to_data_url(media_type, data)),
             MediaSource::File(id) => o.str("file_id", id),
             // The decoder makes no others.
             MediaSource::Blocks(_) | MediaSource::Other(_) | MediaSource::Text(_) | MediaSource::Url(_) => {}

@@ -2,49 +2,8 @@
 
 use crate::json::{JsonStr, Kind, Members, RawValue, elements, kind, object};
 
-/// Deeper schemas are not examined: they count as not strict.
+/// Deeper schemas are copied unread.
 const MAX_DEPTH: u32 = 48;
-
-/// Would OpenAI's strict mode take this schema? Every object must be closed and must require all its properties
-/// (<https://platform.openai.com/docs/guides/structured-outputs#supported-schemas>).
-pub(super) fn is_strict(schema: &RawValue) -> bool {
-    strict(schema, MAX_DEPTH)
-}
-
-fn strict(schema: &RawValue, depth: u32) -> bool {
-    if kind(schema) != Kind::Object || depth == 0 {
-        return kind(schema) != Kind::Object && depth != 0;
-    }
-    let Ok(m) = Members::of(schema) else { return false };
-    let below = |raw: &RawValue| strict(raw, depth - 1);
-    let all_values = |raw: &RawValue| Members::of(raw).is_ok_and(|m| m.iter().all(|(_, v)| below(v)));
-    let all_elements = |raw: &RawValue| elements(raw).is_ok_and(|list| list.into_iter().all(below));
-    let is_object = m.get("properties").is_some() || m.get("type").is_some_and(names_object);
-    if is_object && !(m.get("additionalProperties").is_some_and(|a| a.get() == "false") && requires_all(&m)) {
-        return false;
-    }
-    m.iter().all(|(key, value)| match key {
-        "properties" | "$defs" | "definitions" => all_values(value),
-        "items" => below(value),
-        "anyOf" => all_elements(value),
-        "allOf" | "oneOf" | "not" | "if" | "then" | "else" | "patternProperties" => false,
-        _ => true,
-    })
-}
-
-fn names_object(kind: &RawValue) -> bool {
-    match JsonStr::from_raw(kind) {
-        Some(word) => word == "object",
-        None => elements(kind).is_ok_and(|list| list.into_iter().any(names_object)),
-    }
-}
-
-fn requires_all(m: &Members<'_>) -> bool {
-    let Some(properties) = m.get("properties") else { return true };
-    let required = m.get("required").and_then(|r| elements(r).ok()).unwrap_or_default();
-    let required: Vec<_> = required.into_iter().filter_map(JsonStr::from_raw).collect();
-    Members::of(properties).is_ok_and(|p| p.iter().all(|(name, _)| required.iter().any(|r| *r == name)))
-}
 
 /// The schema without a `$schema` at its root, which some providers refuse; everything else is copied as it is.
 pub(super) fn without_dialect(schema: &RawValue) -> Option<String> {

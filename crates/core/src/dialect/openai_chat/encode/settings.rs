@@ -5,11 +5,11 @@ use std::fmt::Write;
 use sha2::{Digest, Sha256};
 
 use crate::dialect::openai_chat::wire::{maybe, members, nested, pairs};
-use crate::hub::{Effort, OutputFormat, ReasoningMode, ToolChoice, Untranslatable};
+use crate::hub::{Effort, OutputFormat, ReasoningMode, ToolChoice, Untranslatable, schema};
 use crate::json::{JsonStr, Kind, Members, Obj, RawValue, kind};
 use crate::provider::{LimitField, StreamUsage};
 
-use super::{Encoder, schema};
+use super::Encoder;
 
 impl Encoder<'_> {
     /// Everything but tools and messages.

@@ -1,11 +1,12 @@
 //! Tools, the choice between them, and parallelism.
 
 use crate::dialect::openai_chat::wire::{NAME_LIMIT, maybe, maybe_raw, members, nested, pairs};
-use crate::hub::{CacheMark, ReasoningMode, Tool, ToolChoice, ToolKind, Untranslatable};
+use crate::hub::{
+    CacheMark, Documented, ReasoningMode, Tool, ToolChoice, ToolKind, Untranslatable, schema as hub_schema,
+};
 use crate::json::{Arr, Ext, JsonStr, Members, Obj, RawValue, elements};
 use crate::provider::ForcedChoice;
 
-use super::documented::Documented;
 use super::settings::forced;
 use super::{Encoder, schema};
 
@@ -154,7 +155,7 @@ impl<'r> Encoder<'r> {
     fn strict(&mut self, strict: Option<bool>, schema: Option<&RawValue>, o: &mut Obj<'_>) {
         match strict {
             Some(_) if !self.quirks.strict_tools => self.losses.drop("tools.strict"),
-            Some(true) if schema.is_none_or(schema::is_strict) => o.bool("strict", true),
+            Some(true) if schema.is_none_or(hub_schema::is_strict) => o.bool("strict", true),
             Some(true) => {
                 self.losses.approx("tools.strict");
                 o.bool("strict", false);

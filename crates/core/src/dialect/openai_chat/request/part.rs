@@ -1,6 +1,7 @@
 //! Content parts: <https://platform.openai.com/docs/api-reference/chat/create#chat-create-messages>.
 
-use crate::dialect::openai_chat::wire::{data_url, inside, rest, rest_under};
+use crate::dialect::openai_chat::wire::{rest, rest_under};
+use crate::hub::media::{data_url, inside};
 use crate::hub::{CacheMark, Document, Image, MediaSource, Part, Text};
 use crate::json::{Ext, JsonStr, Members, RawValue, WireError};
 

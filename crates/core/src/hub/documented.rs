@@ -3,12 +3,12 @@
 /// An Anthropic tool the client itself executes, whose arguments are documented: an ordinary function does as well
 /// (<https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/overview>).
 #[derive(Debug)]
-pub(super) struct Documented {
+pub struct Documented {
     /// Its versioned types start so.
     prefix: &'static str,
-    pub(super) name: &'static str,
-    pub(super) description: &'static str,
-    pub(super) schema: &'static str,
+    pub name: &'static str,
+    pub description: &'static str,
+    pub schema: &'static str,
 }
 
 impl Documented {
@@ -34,7 +34,7 @@ impl Documented {
     ];
 
     /// The tool whose versions `kind` is one of.
-    pub(super) fn of(kind: &str) -> Option<&'static Self> {
+    pub fn of(kind: &str) -> Option<&'static Self> {
         Self::ALL.iter().find(|d| kind.starts_with(d.prefix))
     }
 }
