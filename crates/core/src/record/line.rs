@@ -37,6 +37,11 @@ pub enum Value<'a> {
 
 /// The fields that are known, in their order.
 pub fn fields(record: &Record) -> impl Iterator<Item = (&'static str, Value<'_>)> {
+    all(record).filter_map(|(name, value)| Some((name, value?)))
+}
+
+/// Every field, known or not.
+pub fn all(record: &Record) -> impl Iterator<Item = (&'static str, Option<Value<'_>>)> {
     fn text(text: Option<&str>) -> Option<Value<'_>> {
         text.map(Value::Text)
     }
@@ -75,7 +80,7 @@ pub fn fields(record: &Record) -> impl Iterator<Item = (&'static str, Value<'_>)
         ("adjustments", text(record.adjustments.as_deref())),
         ("trace", text(record.trace.as_deref())),
     ];
-    all.into_iter().filter_map(|(name, value)| Some((name, value?)))
+    all.into_iter()
 }
 
 /// `2026-11-22T00:41:00.123456Z`

@@ -1,0 +1,84 @@
+//! The tables, and how they came to be. A migration is never changed once released: a new one is added at the end.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::trouble::Trouble;
+
+/// What each version adds. The version of a database, its `user_version`, is how many of these it has had.
+pub(crate) const MIGRATIONS: &[&str] = &[V1];
+
+/// One row for each exchange. `id` only grows, so that a reader can follow; `started` is in microseconds since the
+/// epoch. The other columns are named as the fields of the log line.
+const V1: &str = "
+CREATE TABLE exchanges (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    started INTEGER NOT NULL,
+    request_id TEXT NOT NULL,
+    mode TEXT NOT NULL,
+    method TEXT NOT NULL,
+    path TEXT NOT NULL,
+    label TEXT,
+    client_dialect TEXT,
+    upstream_dialect TEXT,
+    provider TEXT,
+    via TEXT,
+    model TEXT,
+    upstream_model TEXT,
+    stream INTEGER NOT NULL,
+    status INTEGER NOT NULL,
+    upstream_status INTEGER,
+    upstream_request_id TEXT,
+    attempts INTEGER NOT NULL,
+    outcome TEXT NOT NULL,
+    error TEXT,
+    detail TEXT,
+    duration_ms REAL NOT NULL,
+    upstream_head_ms REAL,
+    first_byte_ms REAL,
+    request_bytes INTEGER NOT NULL,
+    upstream_bytes INTEGER NOT NULL,
+    response_bytes INTEGER NOT NULL,
+    input_tokens INTEGER,
+    cache_read_tokens INTEGER,
+    cache_write_tokens INTEGER,
+    output_tokens INTEGER,
+    reasoning_tokens INTEGER,
+    adjustments TEXT,
+    trace TEXT
+) STRICT;
+CREATE INDEX exchanges_started ON exchanges (started);
+CREATE INDEX exchanges_request_id ON exchanges (request_id);
+CREATE INDEX exchanges_provider ON exchanges (provider);
+CREATE INDEX exchanges_model ON exchanges (model);
+CREATE INDEX exchanges_status ON exchanges (status);
+CREATE INDEX exchanges_outcome ON exchanges (outcome);
+";
+
+/// Marks the file as ours: `apex` in ASCII.
+pub(crate) const APPLICATION_ID: i32 = 0x6170_6578;
+
+/// Brings the database to the newest version, in one transaction.
+pub(crate) fn migrate(connection: &mut Connection) -> Result<(), Trouble> {
+    let newest = MIGRATIONS.len();
+    if version(connection)? == newest {
+        return Ok(());
+    }
+    // Another gateway may be at it: the version is read again under the lock.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found = version(&transaction)?;
+    let Some(missing) = MIGRATIONS.get(found..) else { return Err(Trouble::Newer) };
+    if found == 0 && transaction.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get::<_, i64>(0))? > 0 {
+        return Err(Trouble::Foreign);
+    }
+    for migration in missing {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", u32::try_from(newest).unwrap_or(u32::MAX))?;
+    Ok(transaction.commit()?)
+}
+
+pub(crate) fn version(connection: &Connection) -> rusqlite::Result<usize> {
+    let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    Ok(usize::try_from(version).unwrap_or(usize::MAX))
+}

@@ -1,0 +1,241 @@
+//! The thread that writes. A failure stops nothing but the log: what cannot be written waits within the bounds of the
+//! queue, is tried again ever more seldom, and what does not fit is counted.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use apex_core::record::Record;
+use apex_core::time::Timestamp;
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::column;
+use crate::open::{self, FILE};
+use crate::retain::Retain;
+use crate::store::{Message, Shared};
+use crate::trouble::Trouble;
+
+#[derive(Debug)]
+pub(crate) struct Writer {
+    dir: PathBuf,
+    messages: Receiver<Message>,
+    shared: Arc<Shared>,
+    insert: String,
+    connection: Option<Connection>,
+    /// Not yet in the database, oldest first.
+    pending: VecDeque<Arc<Record>>,
+    ill: Option<Illness>,
+    retain: Retain,
+    /// When to look for what is to be forgotten.
+    look: Instant,
+    /// Dropped records that the operator knows of, and since when.
+    told: (u64, Instant),
+}
+
+/// The file cannot be written.
+#[derive(Debug)]
+struct Illness {
+    since: Instant,
+    retry: Instant,
+    pause: Duration,
+    /// What was told, and when.
+    told: Option<(String, Instant)>,
+}
+
+impl Writer {
+    pub(crate) fn new(dir: PathBuf, messages: Receiver<Message>, shared: Arc<Shared>) -> Self {
+        let now = Instant::now();
+        Self {
+            dir,
+            messages,
+            shared,
+            insert: column::insert(),
+            connection: None,
+            pending: VecDeque::new(),
+            ill: None,
+            retain: Retain::default(),
+            look: now,
+            told: (0, now),
+        }
+    }
+
+    pub(crate) fn run(mut self) {
+        // What is wrong with the file is told at the start, not with the first request.
+        if let Err(trouble) = self.open().map(drop) {
+            self.fail(&trouble);
+        }
+        loop {
+            let end = self.gather();
+            self.write(end);
+            if end {
+                return;
+            }
+            self.forget();
+        }
+    }
+
+    /// Waits for something to do, and takes all there is. True at the end.
+    fn gather(&mut self) -> bool {
+        let retry = self.ill.as_ref().filter(|_| !self.pending.is_empty()).map(|ill| ill.retry);
+        let until = retry.unwrap_or(self.look);
+        match self.messages.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(Message::Record(record)) => self.pending.push_back(record),
+            Ok(Message::End) | Err(RecvTimeoutError::Disconnected) => return true,
+            Err(RecvTimeoutError::Timeout) => return false,
+        }
+        // One commit for many: a wake-up and a transaction for each record would cost more than the record.
+        thread::sleep(GATHER);
+        for message in self.messages.try_iter() {
+            match message {
+                Message::Record(record) => self.pending.push_back(record),
+                Message::End => return true,
+            }
+        }
+        // Whatever is written may make the file too large.
+        self.look = self.look.min(Instant::now() + SOON);
+        false
+    }
+
+    /// Writes what is pending, if there is hope. At the end it is now or never.
+    fn write(&mut self, end: bool) {
+        while !self.pending.is_empty() {
+            if !end && self.ill.as_ref().is_some_and(|ill| Instant::now() < ill.retry) {
+                break;
+            }
+            match self.commit() {
+                Ok(()) => self.recover(),
+                Err(trouble) => {
+                    self.fail(&trouble);
+                    break;
+                }
+            }
+        }
+        if end {
+            for record in self.pending.drain(..) {
+                self.shared.dropped(&record);
+            }
+        }
+        self.tell_dropped(end);
+    }
+
+    /// One transaction.
+    fn commit(&mut self) -> Result<(), Trouble> {
+        let count = self.pending.len().min(BATCH);
+        let mut refused = Vec::new();
+        self.open()?;
+        let Some(connection) = &mut self.connection else { return Ok(()) };
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut insert = transaction.prepare_cached(&self.insert)?;
+        for (at, record) in self.pending.iter().take(count).enumerate() {
+            let done = column::bind(&mut insert, record).and_then(|()| insert.raw_execute()).map_err(Trouble::from);
+            match done {
+                Ok(_) => {}
+                Err(trouble) if trouble.is_of_the_row() => {
+                    tracing::warn!(reason = %trouble, "the request log does not take a record");
+                    refused.push(at);
+                }
+                Err(trouble) => return Err(trouble),
+            }
+        }
+        drop(insert);
+        transaction.commit()?;
+        for (at, record) in self.pending.drain(..count).enumerate() {
+            if refused.contains(&at) { self.shared.dropped(&record) } else { self.shared.delivered(&record) }
+        }
+        Ok(())
+    }
+
+    fn open(&mut self) -> Result<(), Trouble> {
+        if self.connection.is_none() {
+            self.connection = Some(open::for_writing(&self.dir)?);
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, trouble: &Trouble) {
+        let now = Instant::now();
+        let ill = self.ill.get_or_insert(Illness { since: now, retry: now, pause: FIRST_PAUSE, told: None });
+        ill.retry = now + ill.pause;
+        ill.pause = (ill.pause * 2).min(LAST_PAUSE);
+        if !trouble.is_busy() {
+            // Whatever happened to the file or its directory: the next try begins anew.
+            self.connection = None;
+        } else if now - ill.since < PATIENCE {
+            return;
+        }
+        let reason = trouble.to_string();
+        if ill.told.as_ref().is_none_or(|(told, at)| *told != reason || now - *at > REMIND) {
+            tracing::warn!(
+                reason,
+                file = %self.dir.join(FILE).display(),
+                lost = self.shared.counts().dropped,
+                "the request log cannot be written; requests are answered all the same"
+            );
+            ill.told = Some((reason, now));
+        }
+    }
+
+    fn recover(&mut self) {
+        if self.ill.take().is_some_and(|ill| ill.told.is_some()) {
+            tracing::info!(lost = self.shared.counts().dropped, "the request log is written again");
+        }
+    }
+
+    fn tell_dropped(&mut self, end: bool) {
+        let (dropped, now) = (self.shared.counts().dropped, Instant::now());
+        let (known, at) = self.told;
+        if dropped > known && (known == 0 || end || now - at > REMIND) {
+            tracing::warn!(lost = dropped - known, "records are missing in the request log: it could not keep up");
+            self.told = (dropped, now);
+        }
+    }
+
+    /// One step of forgetting, when it is time.
+    fn forget(&mut self) {
+        let now = Instant::now();
+        if now < self.look {
+            return;
+        }
+        self.look = now + SELDOM;
+        if self.connection.is_some() && !self.dir.join(FILE).exists() {
+            // Somebody deleted it: the next commit makes a new one.
+            self.connection = None;
+        }
+        let Some(connection) = self.connection.as_mut().filter(|_| self.ill.is_none()) else { return };
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let wall = Timestamp::from_micros(u64::try_from(wall.as_micros()).unwrap_or(u64::MAX));
+        match self.retain.step(connection, self.shared.retention(), wall) {
+            Ok(true) => self.look = now + STEP,
+            Ok(false) => {}
+            Err(error) => {
+                self.look = now + SOON;
+                let trouble = Trouble::from(error);
+                if !trouble.is_busy() {
+                    tracing::warn!(reason = %trouble, "old entries of the request log could not be deleted");
+                }
+            }
+        }
+    }
+}
+
+/// How long records are collected before they are written: what a sudden death may cost, within a second in all.
+const GATHER: Duration = Duration::from_millis(200);
+/// Records in one transaction: others may want to write, too.
+const BATCH: usize = 2000;
+/// Between tries, doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LAST_PAUSE: Duration = Duration::from_secs(30);
+/// How long the database may be busy before it is worth a word.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Between two warnings of the same.
+const REMIND: Duration = Duration::from_mins(10);
+/// Between two looks for what is to be forgotten: while there is work, after writing, and otherwise.
+const STEP: Duration = Duration::from_millis(20);
+const SOON: Duration = Duration::from_secs(5);
+const SELDOM: Duration = Duration::from_mins(10);
+
+#[cfg(test)]
+mod tests;
