@@ -33,6 +33,9 @@ pub struct Settings {
     pub limits: Limits,
     pub upstream: Upstream,
     pub aepipe: Aepipe,
+    pub log: Log,
+    /// Directory of what the native server keeps; default: the user's data directory.
+    pub data_dir: Option<String>,
 }
 
 /// Certificate and key files of the listener.
@@ -141,6 +144,20 @@ pub struct Upstream {
 pub struct Aepipe {
     pub base_url: Option<String>,
     pub token: Option<String>,
+}
+
+/// The log of requests.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// Keep a row for each exchange in the data directory; on by default.
+    pub requests: Option<bool>,
+    /// Keep heads and bodies, too; off by default.
+    pub bodies: Option<bool>,
+    /// How long they are kept, `"30 days"`.
+    pub max_age: Option<String>,
+    /// How large their file may be.
+    pub max_size: Option<String>,
 }
 
 /// One thing that is wrong with the configuration.

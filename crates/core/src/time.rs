@@ -43,6 +43,22 @@ impl Sub<Duration> for Timestamp {
     }
 }
 
+/// `"30 days"`, `"12h"`, `"90 min"`, `"45 s"`, `"45"`: a time of at least a second, without fractions.
+pub fn duration(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit.trim() {
+        "" | "s" | "second" | "seconds" => 1,
+        "m" | "min" | "minute" | "minutes" => 60,
+        "h" | "hour" | "hours" => 3600,
+        "d" | "day" | "days" => 86_400,
+        "w" | "week" | "weeks" => 7 * 86_400,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor).filter(|n| *n > 0).map(Duration::from_secs)
+}
+
 /// 128 random bits given to an exchange; every id it mints is derived from them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seed(pub u128);
@@ -67,6 +83,19 @@ impl Seed {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations() {
+        let seconds = |text| duration(text).map(|d| d.as_secs());
+        for (text, wanted) in
+            [("30 days", 2_592_000), ("12h", 43_200), (" 90 min ", 5400), ("45", 45), ("1 s", 1), ("2w", 1_209_600)]
+        {
+            assert_eq!(seconds(text), Some(wanted), "{text}");
+        }
+        for bad in ["", "0", "h", "1.5h", "-1", "1 month", "99999999999999999999", "99999999999999999d"] {
+            assert_eq!(seconds(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn tokens_differ_by_purpose_and_seed() {

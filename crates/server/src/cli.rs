@@ -38,6 +38,9 @@ pub(crate) struct Options {
     /// Address to listen on, port 0 for any [default: 127.0.0.1:8787]
     #[arg(long, value_name = "ADDR", global = true)]
     pub(crate) listen: Option<String>,
+    /// Directory of the request log [default: apex-ai-proxy in the user's data directory]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(crate) data_dir: Option<PathBuf>,
     /// Threads that answer requests [default: one for each core]
     #[arg(long, value_name = "N", global = true, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,

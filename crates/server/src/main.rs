@@ -72,7 +72,8 @@ fn completions(shell: Shell) -> Result<(), Box<dyn Error>> {
 }
 
 fn sources(options: &Options) -> Sources {
-    Sources { file: options.config.clone(), listen: options.listen.clone() }
+    let data_dir = options.data_dir.as_ref().map(|dir| dir.to_string_lossy().into_owned());
+    Sources { file: options.config.clone(), listen: options.listen.clone(), data_dir }
 }
 
 fn check(options: &Options) -> Result<(), Box<dyn Error>> {

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::providers::mock_provider;
-use super::{AllowedHost, Catalog, Cloudflare, Host, Limits, Passthrough, PassthroughMode, Surface, Timeouts};
+use super::{
+    AllowedHost, Catalog, Cloudflare, Host, Limits, Passthrough, PassthroughMode, RequestLog, Surface, Timeouts,
+};
 use crate::provider::Provider;
 use crate::provider::table::{ROWS, row};
 use crate::secret::Secret;
 use crate::settings::{Problem, Settings};
+use crate::time::duration;
 use crate::url::{Base, split_authority};
 
 /// The id of the built-in provider.
@@ -76,6 +79,7 @@ impl Build<'_> {
             limits: self.limits(),
             mock,
             debug: settings.debug.unwrap_or(false),
+            request_log: self.request_log(),
         }
     }
 
@@ -202,16 +206,39 @@ impl Build<'_> {
         }
     }
 
-    fn limits(&mut self) -> Limits {
-        let (written, default) = (self.settings.limits.clone(), Limits::default());
-        let mut take = |key: &str, value: Option<&String>, default: u64| match value.map(|v| bytes(v)) {
+    fn request_log(&mut self) -> RequestLog {
+        let (written, default) = (&self.settings.log, RequestLog::default());
+        let max_age = match written.max_age.as_deref().map(duration) {
+            None => default.max_age,
+            Some(Some(age)) => age,
+            Some(None) => {
+                self.problem("log.max_age", "must be a time like \"30 days\", \"12 h\" or a number of seconds");
+                default.max_age
+            }
+        };
+        RequestLog {
+            enabled: written.requests.unwrap_or(default.enabled),
+            bodies: written.bodies.unwrap_or(default.bodies),
+            max_age,
+            max_size: self.size("log.max_size", written.max_size.as_ref(), default.max_size),
+        }
+    }
+
+    fn size(&mut self, path: &str, written: Option<&String>, default: u64) -> u64 {
+        match written.map(|text| bytes(text)) {
             None => default,
             Some(Some(bytes)) => bytes,
             Some(None) => {
-                self.problem(format!("limits.{key}"), "must be a size like \"64 MiB\", \"8 KiB\" or a number of bytes");
+                self.problem(path, "must be a size like \"64 MiB\", \"8 KiB\" or a number of bytes");
                 default
             }
-        };
+        }
+    }
+
+    fn limits(&mut self) -> Limits {
+        let (written, default) = (self.settings.limits.clone(), Limits::default());
+        let mut take =
+            |key: &str, value: Option<&String>, default: u64| self.size(&format!("limits.{key}"), value, default);
         let small = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
         Limits {
             body: take("body", written.body.as_ref(), default.body),
@@ -299,6 +326,8 @@ mod tests {
         settings.passthrough.allow_hosts = vec!["a b".into()];
         settings.timeouts.idle = Some(0.0);
         settings.limits.body = Some("64 XB".into());
+        settings.log.max_age = Some("30 moons".into());
+        settings.log.max_size = Some("0".into());
         settings.providers.insert(
             "my".into(),
             settings::Provider {
@@ -329,6 +358,8 @@ mod tests {
             "passthrough.allow_hosts",
             "timeouts.idle",
             "limits.body",
+            "log.max_age",
+            "log.max_size",
             "providers.my.dialects",
             "providers.my.base_url",
             "providers.my.via",

@@ -27,6 +27,24 @@ pub struct Catalog {
     /// `GET /v1/models` and routing know the built-in mock.
     pub mock: bool,
     pub debug: bool,
+    pub request_log: RequestLog,
+}
+
+/// What the native server keeps of each exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestLog {
+    pub enabled: bool,
+    /// Heads and bodies, too.
+    pub bodies: bool,
+    pub max_age: Duration,
+    /// Bytes.
+    pub max_size: u64,
+}
+
+impl Default for RequestLog {
+    fn default() -> Self {
+        Self { enabled: true, bodies: false, max_age: Duration::from_secs(30 * 86_400), max_size: 1 << 30 }
+    }
 }
 
 /// The Cloudflare AI Gateway account.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use apex_core::settings::Settings;
 use tokio_rustls::TlsAcceptor;
 
+use super::env::Environment;
 use super::problem::{Problem, dotted};
 use crate::{client, tls};
 
@@ -94,6 +95,25 @@ pub(super) fn network(settings: &Settings, beside: &Path, problems: &mut Vec<Pro
     let connect = settings.timeouts.connect.unwrap_or(5.0);
     let connect = Duration::try_from_secs_f64(connect).unwrap_or(Duration::from_secs(5));
     (problems.len() == before).then_some(Network { hosts, tls, connect })
+}
+
+/// The directory that was named, from `beside`; else ours in the user's data directory, where the system has one.
+pub(super) fn data_dir(settings: &Settings, beside: &Path, environment: &Environment) -> Option<PathBuf> {
+    if let Some(named) = settings.data_dir.as_deref().filter(|dir| !dir.is_empty()) {
+        return Some(beside.join(named));
+    }
+    let variable = |name| environment.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = |below: &str| variable("HOME").map(|home| home.join(below));
+    let user = variable("XDG_DATA_HOME").or_else(|| {
+        if cfg!(windows) {
+            variable("LOCALAPPDATA")
+        } else if cfg!(target_os = "macos") {
+            home("Library/Application Support")
+        } else {
+            home(".local/share")
+        }
+    });
+    user.map(|dir| dir.join("apex-ai-proxy"))
 }
 
 /// `address:port`, or `localhost:port`.

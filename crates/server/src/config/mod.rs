@@ -35,6 +35,8 @@ pub(crate) struct Sources {
     pub(crate) file: Option<PathBuf>,
     /// `--listen`
     pub(crate) listen: Option<String>,
+    /// `--data-dir`
+    pub(crate) data_dir: Option<String>,
 }
 
 impl Sources {
@@ -59,6 +61,8 @@ pub(crate) struct Loaded {
     pub(crate) bind: Bind,
     pub(crate) network: Arc<Network>,
     pub(crate) file: Option<PathBuf>,
+    /// Where the gateway keeps what it keeps; none if there is no place for it.
+    pub(crate) data_dir: Option<PathBuf>,
     leaves: Vec<Leaf>,
 }
 
@@ -102,6 +106,10 @@ pub(crate) fn load(
         figment = figment.merge(Layer::single("--listen", &["listen".to_owned()], listen.as_str()));
     }
 
+    if let Some(dir) = &sources.data_dir {
+        figment = figment.merge(Layer::single("--data-dir", &["data_dir".to_owned()], dir.as_str()));
+    }
+
     let mut merged = Merged::new(figment);
     let (settings, found) = merged.settings();
     problems.extend(found);
@@ -112,6 +120,8 @@ pub(crate) fn load(
     }
 
     let beside = file.as_deref().and_then(Path::parent).unwrap_or_else(|| Path::new(""));
+    let in_file = merged.origin("data_dir") == file.as_ref().map(|file| file.display().to_string());
+    let data_dir = host::data_dir(&settings, if in_file { beside } else { Path::new("") }, environment);
     let bind = host::bind(&settings, beside, &mut problems);
     let network = host::network(&settings, beside, &mut problems);
     let loopback = bound.or(bind.as_ref().map(|bind| bind.address)).is_none_or(loopback);
@@ -137,6 +147,7 @@ pub(crate) fn load(
             bind,
             network: Arc::new(network),
             file,
+            data_dir,
             leaves: merged.leaves(),
         }),
         _ => Err(Problems(problems)),

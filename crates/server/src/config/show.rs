@@ -29,10 +29,19 @@ impl Loaded {
         let (timeouts, limits, passthrough) = (&self.catalog.timeouts, &self.catalog.limits, &self.catalog.passthrough);
         let seconds = |d: Duration| d.as_secs_f64().to_string();
         let bytes = |n: u64| {
-            let (unit, name) = if n.is_multiple_of(1 << 20) { (20, " MiB") } else { (0, "") };
+            let units = [(30, " GiB"), (20, " MiB")];
+            let (unit, name) = units.into_iter().find(|(unit, _)| n.is_multiple_of(1 << unit)).unwrap_or((0, ""));
             format!("\"{}{name}\"", n >> unit)
         };
-        vec![
+        let age = |d: Duration| {
+            let units = [(86_400, " days"), (3600, " h"), (60, " min")];
+            let n = d.as_secs();
+            let (unit, name) = units.into_iter().find(|(unit, _)| n.is_multiple_of(*unit)).unwrap_or((1, " s"));
+            format!("\"{}{name}\"", n / unit)
+        };
+        let log = &self.catalog.request_log;
+        let data_dir = self.data_dir.as_ref().map(|dir| ("data_dir", quoted(&dir.to_string_lossy())));
+        let rest = vec![
             ("passthrough.mode", format!("\"{:?}\"", passthrough.mode).to_lowercase()),
             ("passthrough.max_concurrent", passthrough.max_concurrent.to_string()),
             ("passthrough.max_concurrent_per_client", passthrough.max_concurrent_per_client.to_string()),
@@ -50,7 +59,12 @@ impl Loaded {
             ("limits.head", bytes(limits.head)),
             ("limits.headers", limits.headers.to_string()),
             ("limits.uri", bytes(u64::try_from(limits.uri).unwrap_or(u64::MAX))),
-        ]
+            ("log.requests", log.enabled.to_string()),
+            ("log.bodies", log.bodies.to_string()),
+            ("log.max_age", age(log.max_age)),
+            ("log.max_size", bytes(log.max_size)),
+        ];
+        data_dir.into_iter().chain(rest).collect()
     }
 }
 
