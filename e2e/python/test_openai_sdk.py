@@ -262,6 +262,59 @@ def test_embeddings(oai, upstream):
     assert sent["model"] == "text-embedding-3-small" and sent["encoding_format"] == "base64"
 
 
+def named(model):
+    return model if DIRECT else f"{model}#openai"
+
+
+def test_base64_embeddings_with_dimensions(oai, upstream):
+    reply = oai.embeddings.create(
+        model=named("text-embedding-3-small"), input="one", dimensions=3, encoding_format="base64"
+    )
+    assert isinstance(reply.data[0].embedding, str)
+    assert json.loads(upstream.one()["body"])["dimensions"] == 3
+
+
+def test_completions_and_moderations(oai):
+    completion = oai.completions.create(model=named("gpt-3.5-turbo-instruct"), prompt="hi")
+    assert completion.choices[0].text == "Echo: hi"
+    streamed = oai.completions.create(model=named("gpt-3.5-turbo-instruct"), prompt="hi you", stream=True)
+    assert "".join(chunk.choices[0].text for chunk in streamed) == "Echo: hi you"
+    moderation = oai.moderations.create(model=named("omni-moderation-latest"), input="violence")
+    assert moderation.results[0].flagged
+
+
+def test_audio(oai, upstream):
+    speech = oai.audio.speech.create(model=named("tts-1"), voice="alloy", input="hi")
+    assert speech.content.startswith(b"\xff\xfb\x90\0")
+    upstream.clear()
+    wav = ("a;name=model.wav", b"RIFF\r\n--model\0\xff", "audio/wav")
+    heard = oai.audio.transcriptions.create(model=named("whisper-1"), file=wav, language="en")
+    assert heard.text.startswith("heard ")
+    sent = upstream.one()
+    assert "whisper-1\r\n" in sent["body"] and "#openai" not in sent["body"]
+    assert "multipart/form-data; boundary=" in header(sent, "content-type")[0]
+    assert oai.audio.translations.create(model=named("whisper-1"), file=wav).text.startswith("heard ")
+
+
+def test_images(oai, upstream):
+    made = oai.images.generate(model=named("gpt-image-2"), prompt="a cat")
+    assert made.data[0].b64_json
+    upstream.clear()
+    edited = oai.images.edit(model=named("gpt-image-2"), image=("a.png", PNG, "image/png"), prompt="a dog")
+    assert edited.data[0].b64_json
+    assert "#openai" not in upstream.one()["body"]
+
+
+@gateway_only
+def test_files_by_header(oai, upstream):
+    oai.files.with_raw_response.list(extra_headers={"x-apex-provider": "openai"})
+    sent = upstream.one()
+    assert (sent["method"], sent["target"]) == ("GET", "/openai/strict/v1/files")
+    with pytest.raises(openai.NotFoundError) as raised:
+        oai.files.list()
+    assert raised.value.code == "provider_not_named" and "x-apex-provider" in raised.value.message
+
+
 @gateway_only
 def test_alias(oai, upstream):
     reply = oai.chat.completions.create(model="fast", messages=user("hi"))

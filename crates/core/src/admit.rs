@@ -10,6 +10,7 @@ use crate::credentials::{self, Caller};
 use crate::dialect::Dialect;
 use crate::headers;
 use crate::models;
+use crate::multipart;
 use crate::name::Mapping;
 use crate::passthrough::Destination;
 use crate::refusal::{Refusal, echo};
@@ -133,8 +134,9 @@ fn decide(
             Ok(Decision::Answer(Whole::json(StatusCode::OK, found)))
         }
         Route::Api(operation) => {
+            let operation = with_headers(operation, &head.headers);
             let caller = credentials::authenticate(&head.headers, catalog)?;
-            json_only(&head.headers, catalog)?;
+            readable(operation, &head, catalog)?;
             body_fits(&head.headers, catalog)?;
             let ticket = ticket(head, Target::Gateway(operation), caller, cors, request_id)?;
             Ok(Decision::Admit(Box::new(ticket)))
@@ -197,16 +199,41 @@ fn ticket(
     })
 }
 
+/// Anthropic's clients say who they are on paths that others have, too (`/v1/files`).
+fn with_headers(operation: Operation, headers: &HeaderMap) -> Operation {
+    let theirs = operation == Operation::Unlisted(Dialect::OpenAiChat) && headers.contains_key("anthropic-version");
+    if theirs { Operation::Unlisted(Dialect::Anthropic) } else { operation }
+}
+
+/// Can the body be read as far as the route needs it?
+fn readable(operation: Operation, head: &request::Parts, catalog: &Catalog) -> Result<(), Refusal> {
+    match head.headers.get(header::CONTENT_TYPE) {
+        Some(form) if operation.takes_forms() && multipart::is_form(form) => {
+            plain(&head.headers)?;
+            multipart::boundary(form).map(|_| ()).map_err(Refusal::Form)
+        }
+        // Nothing is looked for in bytes of another kind.
+        _ if matches!(operation, Operation::Unlisted(_)) => plain(&head.headers),
+        _ => json_only(&head.headers, catalog),
+    }
+}
+
+fn plain(headers: &HeaderMap) -> Result<(), Refusal> {
+    let encoded =
+        headers.get(header::CONTENT_ENCODING).is_some_and(|v| !v.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if encoded { Err(Refusal::UnsupportedMediaType) } else { Ok(()) }
+}
+
 /// JSON routes take `application/json` or `+json`; with a gateway token a missing type is fine, without one it is what
 /// lets a web page send a request past a preflight.
 fn json_only(headers: &HeaderMap, catalog: &Catalog) -> Result<(), Refusal> {
+    plain(headers)?;
     let json = is_json(headers).unwrap_or(catalog.gateway_token.is_some());
-    let encoded =
-        headers.get(header::CONTENT_ENCODING).is_some_and(|v| !v.as_bytes().eq_ignore_ascii_case(b"identity"));
-    if json && !encoded { Ok(()) } else { Err(Refusal::UnsupportedMediaType) }
+    if json { Ok(()) } else { Err(Refusal::UnsupportedMediaType) }
 }
 
-fn is_json(headers: &HeaderMap) -> Option<bool> {
+/// Is the body JSON by its type? None if it has no type.
+pub(crate) fn is_json(headers: &HeaderMap) -> Option<bool> {
     let value: &HeaderValue = headers.get(header::CONTENT_TYPE)?;
     let text = value.to_str().unwrap_or("").split(';').next().unwrap_or("").trim().to_ascii_lowercase();
     Some(text == "application/json" || (text.starts_with("application/") && text.ends_with("+json")))
@@ -225,7 +252,7 @@ fn body_fits(headers: &HeaderMap, catalog: &Catalog) -> Result<(), Refusal> {
 /// The dialect of errors before the route is known: the path decides, then `anthropic-version`.
 pub fn error_dialect(head: &request::Parts) -> Dialect {
     match route::route(&Method::POST, head.uri.path()) {
-        Ok(Route::Api(operation)) => operation.dialect(),
+        Ok(Route::Api(operation)) => with_headers(operation, &head.headers).dialect(),
         _ if head.headers.contains_key("anthropic-version") => Dialect::Anthropic,
         _ => Dialect::OpenAiChat,
     }

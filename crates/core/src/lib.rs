@@ -16,6 +16,7 @@ mod inflate;
 pub mod json;
 pub mod mock;
 pub mod models;
+pub mod multipart;
 pub mod name;
 pub mod passthrough;
 pub mod plan;

@@ -113,7 +113,8 @@ fn miss(dialect: Dialect, what: String) -> Refusal {
     Refusal::InvalidModel { what, status }
 }
 
-fn known(catalog: &Catalog) -> String {
+/// The providers there are, as a sentence.
+pub(crate) fn known(catalog: &Catalog) -> String {
     let ids: Vec<_> = catalog.providers.keys().map(String::as_str).take(40).collect();
     format!("Known providers: {}", ids.join(", "))
 }

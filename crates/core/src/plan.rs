@@ -1,5 +1,7 @@
 //! Where a request of mode 1 goes, and in what form: provider, way, dialect, URL, headers and body.
 
+mod other;
+
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Method, Uri, request};
@@ -25,8 +27,9 @@ pub struct Plan {
     pub outgoing: Outgoing,
     pub provider: String,
     pub via: Via,
-    pub client_model: String,
-    pub upstream_model: String,
+    /// None where the request names no model.
+    pub client_model: Option<String>,
+    pub upstream_model: Option<String>,
     pub upstream_dialect: Dialect,
     pub stream: bool,
     pub losses: Losses,
@@ -46,6 +49,9 @@ pub struct Translation {
 
 /// Plans one request. CPU work in the size of `body`: callers move large ones off the runtime thread.
 pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catalog) -> Result<Plan, Refusal> {
+    if matches!(operation, Operation::Other(_) | Operation::Unlisted(_)) {
+        return other::plan(ticket, operation, body, catalog);
+    }
     let document = Document::parse(body).map_err(Refusal::Document)?;
     let client_model = model_of(&document)?;
     let stream = stream_of(&document)?;
@@ -86,14 +92,12 @@ pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catal
 
     let translated_to = translation.is_some().then_some(upstream_dialect);
     let head = head(ticket, provider, url, key, &extra, translated_to, catalog)?;
-    let origin = origin(provider, catalog);
-    let reach = if provider.via == Via::Mock { Reach::Mock } else { Reach::Configured };
     Ok(Plan {
-        outgoing: Outgoing { origin, head, body: Body::Bytes(bytes), reach },
+        outgoing: outgoing(provider, head, bytes, catalog),
         provider: name.provider,
         via: provider.via,
-        client_model,
-        upstream_model,
+        client_model: Some(client_model),
+        upstream_model: Some(upstream_model),
         upstream_dialect,
         stream,
         losses,
@@ -101,6 +105,24 @@ pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catal
         quirks: provider.quirks,
         own_key: ticket.caller.own_key.clone(),
     })
+}
+
+/// A relayed request: the client's own head and `body`, at `url`.
+fn relayed(
+    ticket: &Ticket,
+    provider: &Provider,
+    url: Uri,
+    body: Bytes,
+    catalog: &Catalog,
+) -> Result<Outgoing, Refusal> {
+    let key = key_for(ticket, provider, catalog)?;
+    let head = head(ticket, provider, url, key, &[], None, catalog)?;
+    Ok(outgoing(provider, head, body, catalog))
+}
+
+fn outgoing(provider: &Provider, head: request::Parts, body: Bytes, catalog: &Catalog) -> Outgoing {
+    let reach = if provider.via == Via::Mock { Reach::Mock } else { Reach::Configured };
+    Outgoing { origin: origin(provider, catalog), head, body: Body::Bytes(body), reach }
 }
 
 /// Where and as what a model is asked for.
@@ -120,7 +142,13 @@ pub fn way(name: &ModelRef, operation: Operation, query: Option<&str>, catalog: 
     let dialect = choose_dialect(provider, operation, compat.is_some())?;
     // A query is said in a dialect, too: Google refuses the `beta=true` of Messages clients.
     let query = query.filter(|_| dialect == operation.dialect());
-    let url = url(provider, operation, dialect, name, compat.is_some(), query, catalog)?;
+    let endpoint = match (operation, dialect) {
+        (Operation::ChatCompletions | Operation::Messages, Dialect::OpenAiChat) => "chat/completions",
+        (Operation::ChatCompletions | Operation::Messages, Dialect::Anthropic) => "messages",
+        _ => operation.path(),
+    };
+    let path = Path { operation, dialect, endpoint, compat: compat.is_some(), query };
+    let url = url(provider, &path, name, catalog)?;
     let model = compat.map_or_else(|| name.model.clone(), |prefix| format!("{prefix}/{}", name.model));
     Ok(Way { dialect, model, url })
 }
@@ -131,7 +159,15 @@ fn model_of(document: &Document<'_>) -> Result<String, Refusal> {
         .single("model")
         .map_err(Refusal::Document)?
         .ok_or_else(|| invalid("`model` is missing; write it as <model>#<provider>"))?;
-    serde_json::from_str(raw).map_err(|_| invalid("`model` must be a string in the form <model>#<provider>"))
+    model_text(raw)
+}
+
+/// The model's name from its JSON value.
+fn model_text(raw: &str) -> Result<String, Refusal> {
+    serde_json::from_str(raw).map_err(|_| Refusal::InvalidModel {
+        what: "`model` must be a string in the form <model>#<provider>".to_owned(),
+        status: http::StatusCode::BAD_REQUEST,
+    })
 }
 
 /// The client's wish for a stream. Anything but `true` and `false` is the provider's to judge.
@@ -213,21 +249,21 @@ fn origin(provider: &Provider, catalog: &Catalog) -> Origin {
     base.map_or_else(|| Origin { secure: false, host: "mock.invalid".to_owned(), port: 80 }, |b| b.origin.clone())
 }
 
-/// The URL of `operation` at `provider`.
-fn url(
-    provider: &Provider,
+/// What decides about the path at a provider.
+struct Path<'p> {
     operation: Operation,
-    upstream: Dialect,
-    name: &ModelRef,
+    /// What is spoken there.
+    dialect: Dialect,
+    /// The endpoint's own path after `/v1/`.
+    endpoint: &'p str,
+    /// Over Cloudflare's compat surface.
     compat: bool,
-    query: Option<&str>,
-    catalog: &Catalog,
-) -> Result<Uri, Refusal> {
-    let endpoint = match (operation, upstream) {
-        (Operation::ChatCompletions | Operation::Messages, Dialect::OpenAiChat) => "chat/completions",
-        (Operation::ChatCompletions | Operation::Messages, Dialect::Anthropic) => "messages",
-        _ => operation.path(),
-    };
+    query: Option<&'p str>,
+}
+
+/// The URL of `path` at `provider`.
+fn url(provider: &Provider, path: &Path<'_>, name: &ModelRef, catalog: &Catalog) -> Result<Uri, Refusal> {
+    let Path { operation, dialect, endpoint, compat, query } = *path;
     let missing = |hint: &str| Refusal::ProviderNotConfigured { provider: provider.id.clone(), hint: hint.to_owned() };
     let built = match provider.via {
         Via::Mock => {
@@ -245,7 +281,7 @@ fn url(
             let (path, query) = match (&provider.azure, provider.paths.get(endpoint)) {
                 (_, Some(path)) => (path.clone(), query.map(str::to_owned)),
                 // The Responses API knows no deployments in its path: the model is in the body.
-                (Some(azure), None) if azure.form == AzureForm::Deployment && operation == Operation::Responses => {
+                (Some(azure), None) if other::without_deployment(operation, azure.form) => {
                     (format!("/{endpoint}"), Some(with_api_version(&azure.api_version, query)))
                 }
                 (Some(azure), None) if azure.form == AzureForm::Deployment => {
@@ -254,7 +290,7 @@ fn url(
                 }
                 (Some(_), None) => (format!("/v1/{endpoint}"), query.map(str::to_owned)),
                 // Anthropic's base URL is written with and without the version; SDK users know it without.
-                (None, None) if upstream == Dialect::Anthropic && !base.path.ends_with("/v1") => {
+                (None, None) if dialect == Dialect::Anthropic && !base.path.ends_with("/v1") => {
                     (format!("/v1/{endpoint}"), query.map(str::to_owned))
                 }
                 (None, None) => (format!("/{endpoint}"), query.map(str::to_owned)),
@@ -262,15 +298,15 @@ fn url(
             base.join(&path, query.as_deref())
         }
         Via::Cloudflare => {
-            let (Some(cloudflare), Some(path)) = (&catalog.cloudflare, &provider.cloudflare) else {
+            let (Some(cloudflare), Some(native)) = (&catalog.cloudflare, &provider.cloudflare) else {
                 return Err(Refusal::UrlNotBuildable);
             };
             let gateway = format!("/{}/{}", cloudflare.account_id, cloudflare.gateway_id);
             match &provider.azure {
                 _ if compat => cloudflare.base.join(&format!("{gateway}/compat/{endpoint}"), query),
-                Some(_) if operation == Operation::Responses => {
+                Some(_) if matches!(operation, Operation::Responses | Operation::Unlisted(_)) => {
                     return Err(missing(
-                        "does not serve Responses through Cloudflare; set providers.azure-openai.via = \"direct\"",
+                        "does not serve this endpoint through Cloudflare; set providers.azure-openai.via = \"direct\"",
                     ));
                 }
                 Some(azure) => {
@@ -278,15 +314,18 @@ fn url(
                         missing("has no resource; set AZURE_RESOURCE or providers.azure-openai.resource")
                     })?;
                     let deployment = segment(&name.model).ok_or(Refusal::UrlNotBuildable)?;
-                    let full = format!("{gateway}/{}/{resource}/{deployment}/{endpoint}", path.native);
+                    let full = format!("{gateway}/{}/{resource}/{deployment}/{endpoint}", native.native);
                     cloudflare.base.join(&full, Some(&with_api_version(&azure.api_version, query)))
                 }
-                None if path.native.is_empty() => {
+                None if native.native.is_empty() => {
                     return Err(missing(
                         "does not serve this endpoint through Cloudflare; set providers.<id>.via = \"direct\"",
                     ));
                 }
-                None => cloudflare.base.join(&format!("{gateway}/{}/{endpoint}", path.native), query),
+                None => {
+                    let own = provider.paths.get(endpoint).map(|p| p.trim_start_matches('/'));
+                    cloudflare.base.join(&format!("{gateway}/{}/{}", native.native, own.unwrap_or(endpoint)), query)
+                }
             }
         }
     };
@@ -328,15 +367,9 @@ fn head(
     if let Some(authority) = uri.authority() {
         headers.insert(header::HOST, HeaderValue::try_from(authority.as_str()).map_err(|_| Refusal::UrlNotBuildable)?);
     }
-    headers.insert(
-        header::CONTENT_TYPE,
-        ticket
-            .head
-            .headers
-            .get(header::CONTENT_TYPE)
-            .cloned()
-            .unwrap_or_else(|| HeaderValue::from_static("application/json")),
-    );
+    if ticket.head.method == Method::POST && !headers.contains_key(header::CONTENT_TYPE) {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
     headers.insert(headers::HOPS, HeaderValue::from(ticket.hops + 1));
     for (name, value) in extra {
         headers.insert(*name, HeaderValue::try_from(value).map_err(|_| Refusal::UrlNotBuildable)?);
@@ -351,7 +384,7 @@ fn head(
         headers.insert("cf-aig-authorization", value);
     }
     let (mut parts, ()) = http::Request::new(()).into_parts();
-    parts.method = Method::POST;
+    parts.method = ticket.head.method.clone();
     parts.uri = uri;
     parts.headers = headers;
     Ok(parts)

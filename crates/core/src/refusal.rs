@@ -4,6 +4,7 @@ use http::StatusCode;
 
 use crate::hub::{ErrorKind, Failure, Untranslatable};
 use crate::json::WireError;
+use crate::multipart::FormError;
 use crate::splice::DocumentError;
 
 /// A refusal of the gateway. Sentences are constant per code, plus at most one bounded echo of a name.
@@ -26,6 +27,8 @@ pub enum Refusal {
         "this request carries a credential of the gateway, which must not leave for a host named by a header; send that host's own key instead"
     )]
     GatewayCredentialInPassthrough,
+    #[error("{0}; send a multipart/form-data body as SDKs write it")]
+    Form(FormError),
     #[error(
         "the request head is larger than {limit} bytes or has more than {headers} headers; send fewer or shorter ones"
     )]
@@ -51,7 +54,7 @@ pub enum Refusal {
     #[error("this path does not take {method}; use {allow}")]
     MethodNotAllowed { method: String, allow: &'static str },
     #[error(
-        "no such endpoint: {path}; the gateway serves /v1/chat/completions, /v1/messages, /v1/responses, /v1/embeddings and /v1/models"
+        "no such endpoint: {path}; the gateway serves /v1/chat/completions, /v1/messages, /v1/responses, /v1/embeddings, /v1/models, and what else a provider has under /v1/"
     )]
     NotFound { path: String },
     #[error(
@@ -60,11 +63,18 @@ pub enum Refusal {
     OriginNotAllowed,
     #[error("the gateway holds too much request data at the moment; try again in a few seconds")]
     Overloaded,
+    /// `others` are providers of this gateway that serve it.
+    #[error("provider `{provider}` does not serve {endpoint}; {others}")]
+    OtherEndpointNotServed { provider: String, endpoint: String, others: String },
     #[error("passthrough is switched off on this gateway")]
     PassthroughOff,
     /// `hint` says what is missing, and how to give it.
     #[error("provider `{provider}` {hint}")]
     ProviderNotConfigured { provider: String, hint: String },
+    #[error(
+        "{endpoint} names no model, so nothing says which provider to ask: name one in the header `x-apex-provider` (or set default_provider), or go past the gateway's keys with X-APEX-AI-PROXY-PROVIDER: <host>"
+    )]
+    ProviderNotNamed { endpoint: String },
     #[error("x-apex-strict: this request would be adjusted ({adjustments}); change it or leave the header out")]
     Strict { adjustments: String, param: Option<String> },
     #[error("too many passthrough requests at the same time; try again in a moment")]
@@ -73,6 +83,8 @@ pub enum Refusal {
     Untranslatable(Untranslatable),
     #[error("the gateway does not know this host name; in open mode it answers to loopback names only")]
     UnknownHost,
+    #[error("unknown provider `{provider}` in the header x-apex-provider. {known}")]
+    UnknownProvider { provider: String, known: String },
     #[error("content type must be application/json, without content encoding")]
     UnsupportedMediaType,
     #[error("WebSocket is not offered here; use HTTP")]
@@ -91,7 +103,8 @@ impl Refusal {
             Self::BodyUnreadable | Self::InvalidRequest(_) | Self::UrlNotBuildable => "invalid_request",
             Self::BodyTooSlow => "request_timeout",
             Self::Document(_) => "invalid_json",
-            Self::EndpointNotServed { .. } => "endpoint_not_served",
+            Self::EndpointNotServed { .. } | Self::OtherEndpointNotServed { .. } => "endpoint_not_served",
+            Self::Form(_) => "invalid_form",
             Self::GatewayCredentialInPassthrough => "gateway_credential_in_passthrough",
             Self::HeadTooLarge { .. } => "head_too_large",
             Self::HostNotAllowed { .. } | Self::PassthroughOff => "host_not_allowed",
@@ -105,10 +118,12 @@ impl Refusal {
             Self::OriginNotAllowed => "origin_not_allowed",
             Self::Overloaded => "overloaded",
             Self::ProviderNotConfigured { .. } => "provider_not_configured",
+            Self::ProviderNotNamed { .. } => "provider_not_named",
             Self::Strict { .. } => "adjustment_refused",
             Self::TooManyRequests => "rate_limited",
             Self::Untranslatable(_) => "unsupported_parameter",
             Self::UnknownHost => "unknown_host",
+            Self::UnknownProvider { .. } => "unknown_provider",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::UpgradeRequired => "upgrade_required",
             Self::UriTooLong { .. } => "uri_too_long",
@@ -121,18 +136,21 @@ impl Refusal {
         match self {
             Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, Kind::TooLarge),
             Self::BodyTooSlow => (StatusCode::REQUEST_TIMEOUT, Kind::Timeout),
-            Self::EndpointNotServed { not_found: true, .. } | Self::NotFound { .. } => {
+            Self::EndpointNotServed { not_found: true, .. } | Self::NotFound { .. } | Self::ProviderNotNamed { .. } => {
                 (StatusCode::NOT_FOUND, Kind::NotFound)
             }
             Self::BodyUnreadable
             | Self::Document(_)
             | Self::EndpointNotServed { .. }
+            | Self::Form(_)
             | Self::GatewayCredentialInPassthrough
             | Self::InvalidMapping { .. }
             | Self::InvalidProviderHost
             | Self::InvalidRequest(_)
+            | Self::OtherEndpointNotServed { .. }
             | Self::ProviderNotConfigured { .. }
             | Self::Strict { .. }
+            | Self::UnknownProvider { .. }
             | Self::Untranslatable(_)
             | Self::UrlNotBuildable => (StatusCode::BAD_REQUEST, Kind::InvalidRequest),
             Self::HostNotAllowed { .. } | Self::OriginNotAllowed | Self::PassthroughOff => {
@@ -166,7 +184,9 @@ impl Refusal {
     #[allow(clippy::wildcard_enum_match_arm, reason = "a new refusal names no field unless it says so here")]
     fn param(&self) -> Option<String> {
         match self {
-            Self::Document(DocumentError::Duplicate(name)) => Some((*name).to_owned()),
+            Self::Document(DocumentError::Duplicate(name)) | Self::Form(FormError::Duplicate(name)) => {
+                Some((*name).to_owned())
+            }
             Self::InvalidModel { .. } => Some("model".to_owned()),
             Self::InvalidRequest(e) => Some(e.path.clone()).filter(|p| !p.is_empty()),
             Self::Strict { param, .. } => param.clone(),

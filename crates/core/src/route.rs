@@ -1,4 +1,5 @@
-//! The route table: exact matches on the raw path, nothing normalised.
+//! The route table: exact matches on the raw path, nothing normalised. Other paths under `/v1/` are relayed to a provider
+//! that the request names.
 
 use http::Method;
 
@@ -24,30 +25,46 @@ pub enum Route {
 pub enum Operation {
     ChatCompletions,
     CountTokens,
-    /// An OpenAI endpoint with a JSON body and a `model`, by its path after `/v1/`.
-    Json(&'static str),
+    /// `responses/input_tokens`: a count for Responses clients.
+    InputTokens,
     Messages,
+    /// Another OpenAI endpoint with a `model` in its body, by its path after `/v1/`.
+    Other(&'static str),
     Responses,
+    /// A path under `/v1/` that the gateway does not know, and whose clients it takes to speak this dialect.
+    Unlisted(Dialect),
 }
 
 impl Operation {
-    /// The path after `/v1/`; also the name in `paths` of a provider's configuration.
+    /// The path after `/v1/`; also the name in `paths` of a provider's configuration. Empty if only the request has it.
     pub const fn path(self) -> &'static str {
         match self {
             Self::ChatCompletions => "chat/completions",
             Self::CountTokens => "messages/count_tokens",
-            Self::Json(path) => path,
+            Self::InputTokens => "responses/input_tokens",
             Self::Messages => "messages",
+            Self::Other(path) => path,
             Self::Responses => "responses",
+            Self::Unlisted(_) => "",
+        }
+    }
+
+    /// May its body be a form with files?
+    pub fn takes_forms(self) -> bool {
+        match self {
+            Self::Other(path) => FORMS.contains(&path),
+            Self::Unlisted(_) => true,
+            Self::ChatCompletions | Self::CountTokens | Self::InputTokens | Self::Messages | Self::Responses => false,
         }
     }
 
     /// The dialect of its clients: the path decides, never a header.
     pub const fn dialect(self) -> Dialect {
         match self {
-            Self::ChatCompletions | Self::Json(_) => Dialect::OpenAiChat,
+            Self::ChatCompletions | Self::Other(_) => Dialect::OpenAiChat,
             Self::CountTokens | Self::Messages => Dialect::Anthropic,
-            Self::Responses => Dialect::OpenAiResponses,
+            Self::InputTokens | Self::Responses => Dialect::OpenAiResponses,
+            Self::Unlisted(dialect) => dialect,
         }
     }
 
@@ -63,13 +80,21 @@ const POSTS: &[(&str, Operation)] = &[
     ("messages", Operation::Messages),
     ("messages/count_tokens", Operation::CountTokens),
     ("responses", Operation::Responses),
-    ("embeddings", Operation::Json("embeddings")),
-    ("completions", Operation::Json("completions")),
-    ("moderations", Operation::Json("moderations")),
-    ("images/generations", Operation::Json("images/generations")),
-    ("audio/speech", Operation::Json("audio/speech")),
-    ("rerank", Operation::Json("rerank")),
+    ("responses/input_tokens", Operation::InputTokens),
+    ("embeddings", Operation::Other("embeddings")),
+    ("completions", Operation::Other("completions")),
+    ("moderations", Operation::Other("moderations")),
+    ("images/generations", Operation::Other("images/generations")),
+    ("images/edits", Operation::Other("images/edits")),
+    ("images/variations", Operation::Other("images/variations")),
+    ("audio/speech", Operation::Other("audio/speech")),
+    ("audio/transcriptions", Operation::Other("audio/transcriptions")),
+    ("audio/translations", Operation::Other("audio/translations")),
+    ("rerank", Operation::Other("rerank")),
 ];
+
+/// Those of them whose body may be `multipart/form-data`.
+const FORMS: &[&str] = &["images/edits", "images/variations", "audio/transcriptions", "audio/translations"];
 
 /// Finds the route of `method` and `path`. The bare form (`/chat/completions`) and the doubled one (`/v1/v1/messages`)
 /// are served too: the two commonest base-URL mistakes.
@@ -96,9 +121,25 @@ pub fn route(method: &Method, path: &str) -> Result<Route, Refusal> {
     // A model's id may hold slashes, percent-encoded or not (`@cf/vendor/name`).
     if let Some(id) = rest.strip_prefix("models/").filter(|id| !id.is_empty()) {
         let id = percent_encoding::percent_decode_str(id).decode_utf8().map_err(|_| missing())?.into_owned();
-        return if reads { Ok(Route::Model(id)) } else { wrong("GET, HEAD") };
+        if reads {
+            return Ok(Route::Model(id));
+        }
     }
-    Err(missing())
+    // Only under the version: what else there may be at the root is nobody's API.
+    path.strip_prefix("/v1/").and_then(unlisted).map(Route::Api).ok_or_else(missing)
+}
+
+/// A path that goes on to a provider as it is: whole segments of plain characters, so that it cannot lead elsewhere.
+fn unlisted(rest: &str) -> Option<Operation> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~' | b':' | b'@');
+    let mut segments = rest.split('/');
+    let sound = segments.clone().all(|s| !s.is_empty() && s != "." && s != ".." && s.bytes().all(plain));
+    let first = segments.next().filter(|s| sound && !matches!(*s, "v1" | "v1beta"))?;
+    Some(Operation::Unlisted(match first {
+        "messages" => Dialect::Anthropic,
+        "responses" => Dialect::OpenAiResponses,
+        _ => Dialect::OpenAiChat,
+    }))
 }
 
 #[cfg(test)]
@@ -108,6 +149,7 @@ mod tests {
     #[test]
     fn the_table() {
         let api = |op| Ok(Route::Api(op));
+        let unlisted = |dialect| api(Operation::Unlisted(dialect));
         for (method, path, want) in [
             ("POST", "/v1/chat/completions", api(Operation::ChatCompletions)),
             ("POST", "/chat/completions", api(Operation::ChatCompletions)),
@@ -115,7 +157,14 @@ mod tests {
             ("POST", "/messages", api(Operation::Messages)),
             ("POST", "/v1/messages/count_tokens", api(Operation::CountTokens)),
             ("POST", "/v1/responses", api(Operation::Responses)),
-            ("POST", "/v1/embeddings", api(Operation::Json("embeddings"))),
+            ("POST", "/v1/responses/input_tokens", api(Operation::InputTokens)),
+            ("POST", "/v1/embeddings", api(Operation::Other("embeddings"))),
+            ("POST", "/audio/transcriptions", api(Operation::Other("audio/transcriptions"))),
+            ("GET", "/v1/responses/resp_1", unlisted(Dialect::OpenAiResponses)),
+            ("POST", "/v1/messages/batches", unlisted(Dialect::Anthropic)),
+            ("DELETE", "/v1/files/file-1", unlisted(Dialect::OpenAiChat)),
+            ("POST", "/v1/xmessages", unlisted(Dialect::OpenAiChat)),
+            ("DELETE", "/v1/models/ft:gpt:me", unlisted(Dialect::OpenAiChat)),
             ("GET", "/v1/models", Ok(Route::Models)),
             ("GET", "/v1/models/gpt-5.5%23openai", Ok(Route::Model("gpt-5.5#openai".into()))),
             ("GET", "/models/@cf/a%2Fb%23workers-ai", Ok(Route::Model("@cf/a/b#workers-ai".into()))),
@@ -132,8 +181,14 @@ mod tests {
             ("POST", "/v1/%63hat/completions", Err(404)),
             ("POST", "//v1/chat/completions", Err(404)),
             ("POST", "/v1/chat/completions/", Err(404)),
-            ("POST", "/v1/xmessages", Err(404)),
+            ("POST", "/xmessages", Err(404)),
+            ("GET", "/v1/files/", Err(404)),
+            ("GET", "/v1//files", Err(404)),
+            ("GET", "/v1/files/..", Err(404)),
+            ("GET", "/v1/files/%2e%2e", Err(404)),
+            ("GET", "/v1/files\\x", Err(404)),
             ("POST", "/v1/v1/v1/messages", Err(404)),
+            ("POST", "/v1/v1/files", Err(404)),
             ("GET", "/v1/models/", Err(404)),
             ("GET", "/v1/models/%ff", Err(404)),
         ] {

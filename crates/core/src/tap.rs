@@ -186,6 +186,18 @@ fn responses_usage(response: &mut Members<'_>) -> Usage {
     }
 }
 
+/// The usage of replies that are no chat: embeddings, images, transcriptions.
+fn plain_usage(text: &str) -> Usage {
+    let usage = Members::parse(text).ok().and_then(|mut reply| reply.take_object("usage").ok().flatten());
+    let mut usage = usage.unwrap_or_default();
+    let mut number = |keys: [&str; 2]| keys.into_iter().find_map(|key| usage.take_u64(key).ok().flatten());
+    Usage {
+        input_uncached: number(["prompt_tokens", "input_tokens"]),
+        output: number(["completion_tokens", "output_tokens"]),
+        ..Usage::default()
+    }
+}
+
 /// Usage and stop of a whole reply, as far as they can be read.
 pub fn whole(dialect: Dialect, quirks: &Quirks, body: &[u8]) -> Facts {
     let mut facts = Facts::default();
@@ -196,6 +208,8 @@ pub fn whole(dialect: Dialect, quirks: &Quirks, body: &[u8]) -> Facts {
         }
     } else if let Ok(events) = dialect::decode_reply(dialect, text, quirks, &Aliases::default()) {
         events.iter().for_each(|e| facts.note(e));
+    } else {
+        facts.usage = plain_usage(text);
     }
     facts
 }

@@ -168,6 +168,9 @@ impl<'a> Turn<'a> {
             }
             None | Some(Damage::Cut(_) | Damage::Rst(_) | Damage::Silent) => {}
         }
+        if self.route == Route::Echo && self.request.path().ends_with("/audio/speech") {
+            return Script::body(200, "audio/mpeg", others::SPEECH);
+        }
         Script::json(200, self.render().into_bytes())
     }
 
@@ -180,7 +183,7 @@ impl<'a> Turn<'a> {
             }
             Route::Completions => others::completion(model, body),
             Route::CountTokens => others::count_tokens(body),
-            Route::Echo => others::echo(self.request),
+            Route::Echo => others::other(self.request),
             Route::Embeddings => others::embeddings(model, body),
             Route::Messages => Messages { model, reply: &self.reply(&Ask::messages(body)) }.document(),
             Route::Models => {

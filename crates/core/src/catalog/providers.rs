@@ -8,7 +8,7 @@ use super::Cloudflare;
 use super::build::{Build, MOCK, given};
 use crate::dialect::Dialect;
 use crate::provider::table::row;
-use crate::provider::{Auth, Azure, AzureForm, CloudflarePath, Provider, Quirks, Via};
+use crate::provider::{Auth, Azure, AzureForm, CloudflarePath, Endpoints, Provider, Quirks, Via};
 use crate::secret::Secret;
 use crate::settings;
 use crate::url::Base;
@@ -66,11 +66,8 @@ impl Build<'_> {
             cloudflare: cloudflare_path,
             quirks: row.map_or(&Quirks::COMPATIBLE, |r| r.quirks),
             azure,
-            paths: written
-                .paths
-                .iter()
-                .map(|(k, v)| (k.trim_matches('/').to_owned(), format!("/{}", v.trim_start_matches('/'))))
-                .collect(),
+            endpoints: row.map_or(Endpoints::Any, |r| Endpoints::Only(r.endpoints)),
+            paths: paths(row.map_or(&[], |r| r.paths), &written.paths),
             models: if written.models.is_empty() {
                 row.map_or_else(Vec::new, |r| r.models.iter().map(|m| (*m).to_owned()).collect())
             } else {
@@ -179,6 +176,14 @@ impl Build<'_> {
     }
 }
 
+/// The row's paths with what was written over them.
+fn paths(row: &[(&str, &str)], written: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let row = row.iter().map(|(endpoint, path)| ((*endpoint).to_owned(), (*path).to_owned()));
+    let written =
+        written.iter().map(|(k, v)| (k.trim_matches('/').to_owned(), format!("/{}", v.trim_start_matches('/'))));
+    row.chain(written).collect()
+}
+
 /// The built-in provider: no network, every dialect.
 pub(super) fn mock_provider() -> Provider {
     Provider {
@@ -193,6 +198,7 @@ pub(super) fn mock_provider() -> Provider {
         cloudflare: None,
         quirks: &Quirks::OPENAI,
         azure: None,
+        endpoints: Endpoints::Only(&[]),
         paths: BTreeMap::new(),
         models: vec!["echo".to_owned(), "script".to_owned()],
         first_byte: None,

@@ -93,7 +93,8 @@ impl Form {
         let (dialect, quirks) = (planned.upstream, planned.quirks);
         let pipe = || Box::new(Pipe::relay(dialect, Tap::new(dialect, quirks)));
         let stream = media_type(&upstream.headers) == "text/event-stream";
-        if (stream || planned.stream) && matches!(planned.operation, Operation::Json(_)) {
+        let other = matches!(planned.operation, Operation::Other(_) | Operation::Unlisted(_));
+        if other && (stream || planned.stream || !media_type(&upstream.headers).ends_with("json")) {
             // Speech, images, plain completions: how their streams begin and end is not known here: nothing is added.
             Self::Raw
         } else if stream {

@@ -134,8 +134,8 @@ impl Exchange {
         let record = &mut self.record;
         record.provider = Some(plan.provider.clone());
         record.via = Some(plan.via.as_str());
-        record.client_model = Some(plan.client_model.clone());
-        record.upstream_model = Some(plan.upstream_model.clone());
+        record.client_model.clone_from(&plan.client_model);
+        record.upstream_model.clone_from(&plan.upstream_model);
         record.upstream_dialect = Some(plan.upstream_dialect);
         record.stream = plan.stream;
         record.adjustments = plan.losses.header();
@@ -146,9 +146,9 @@ impl Exchange {
             client: operation.dialect(),
             upstream: plan.upstream_dialect,
             stream: plan.stream,
-            client_model: plan.client_model,
+            client_model: plan.client_model.unwrap_or_default(),
             provider: plan.provider,
-            upstream_model: plan.upstream_model,
+            upstream_model: plan.upstream_model.unwrap_or_default(),
             quirks: plan.quirks,
             translation: plan.translation,
             own_key: plan.own_key,

@@ -33,11 +33,31 @@ pub struct Provider {
     pub cloudflare: Option<CloudflarePath>,
     pub quirks: &'static Quirks,
     pub azure: Option<Azure>,
+    pub endpoints: Endpoints,
     /// Path after the base, by endpoint, where it differs from the client's.
     pub paths: std::collections::BTreeMap<String, String>,
     /// Models for `/v1/models`.
     pub models: Vec<String>,
     pub first_byte: Option<Duration>,
+}
+
+/// What a provider serves beside its dialects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoints {
+    /// Nobody described it: it is asked.
+    Any,
+    Only(&'static [&'static str]),
+}
+
+impl Provider {
+    /// Does it serve `endpoint`, as far as is known? An operator who wrote its path says that it does.
+    pub fn serves(&self, endpoint: &str) -> bool {
+        self.paths.contains_key(endpoint)
+            || match self.endpoints {
+                Endpoints::Any => true,
+                Endpoints::Only(list) => list.contains(&endpoint),
+            }
+    }
 }
 
 /// How the key travels.

@@ -23,6 +23,10 @@ pub struct Row {
     pub compat: Option<&'static str>,
     /// What users should know before they rely on it.
     pub note: Option<&'static str>,
+    /// What it serves beside its dialects, by the path after `/v1/`.
+    pub endpoints: &'static [&'static str],
+    /// Paths after the base URL that differ from the endpoint's own, `(endpoint, path)`.
+    pub paths: &'static [(&'static str, &'static str)],
     /// Some of its models, for `/v1/models` where the configuration names none.
     pub models: &'static [&'static str],
     pub quirks: &'static Quirks,
@@ -48,6 +52,19 @@ pub const ROWS: &[Row] = &[
     Row {
         id: "openai",
         note: None,
+        // <https://platform.openai.com/docs/api-reference>
+        endpoints: &[
+            "audio/speech",
+            "audio/transcriptions",
+            "audio/translations",
+            "completions",
+            "embeddings",
+            "images/edits",
+            "images/generations",
+            "images/variations",
+            "moderations",
+        ],
+        paths: &[],
         models: &["gpt-5.5", "gpt-5.3-codex"],
         dialects: CHAT_AND_RESPONSES,
         base_url: "https://api.openai.com/v1",
@@ -61,6 +78,8 @@ pub const ROWS: &[Row] = &[
     Row {
         id: "anthropic",
         note: None,
+        endpoints: &[],
+        paths: &[],
         models: &["claude-opus-4.7", "claude-sonnet-4-6"],
         dialects: &[Dialect::Anthropic],
         base_url: "https://api.anthropic.com/v1",
@@ -74,6 +93,9 @@ pub const ROWS: &[Row] = &[
     Row {
         id: "google-ai-studio",
         note: None,
+        // <https://ai.google.dev/gemini-api/docs/openai>
+        endpoints: &["embeddings", "images/generations"],
+        paths: &[],
         models: &["gemini-2.0-flash"],
         dialects: CHAT,
         base_url: "https://generativelanguage.googleapis.com/v1beta/openai",
@@ -86,6 +108,9 @@ pub const ROWS: &[Row] = &[
     Row {
         id: "groq",
         note: None,
+        // <https://console.groq.com/docs/api-reference>
+        endpoints: &["audio/speech", "audio/transcriptions", "audio/translations"],
+        paths: &[],
         models: &[],
         dialects: CHAT_AND_RESPONSES,
         base_url: "https://api.groq.com/openai/v1",
@@ -99,6 +124,9 @@ pub const ROWS: &[Row] = &[
     Row {
         id: "mistral",
         note: None,
+        // <https://docs.mistral.ai/api/>
+        endpoints: &["audio/speech", "audio/transcriptions", "embeddings", "moderations"],
+        paths: &[],
         models: &["mistral-large-latest"],
         dialects: CHAT,
         base_url: "https://api.mistral.ai/v1",
@@ -111,6 +139,9 @@ pub const ROWS: &[Row] = &[
     Row {
         id: "grok",
         note: None,
+        // <https://docs.x.ai/api-reference>
+        endpoints: &["completions", "images/edits", "images/generations"],
+        paths: &[],
         models: &[],
         dialects: CHAT_AND_RESPONSES,
         base_url: "https://api.x.ai/v1",
@@ -123,6 +154,9 @@ pub const ROWS: &[Row] = &[
     Row {
         id: "deepseek",
         note: None,
+        // <https://api-docs.deepseek.com/api/create-completion>: under its `/beta` base only.
+        endpoints: &["completions"],
+        paths: &[("completions", "/beta/completions")],
         models: &["deepseek-v4-pro", "deepseek-v4-flash"],
         dialects: CHAT,
         base_url: "https://api.deepseek.com",
@@ -135,6 +169,9 @@ pub const ROWS: &[Row] = &[
     Row {
         id: "cerebras",
         note: None,
+        // <https://inference-docs.cerebras.ai/api-reference/completions>
+        endpoints: &["completions"],
+        paths: &[],
         models: &[],
         dialects: CHAT,
         base_url: "https://api.cerebras.ai/v1",
@@ -147,6 +184,9 @@ pub const ROWS: &[Row] = &[
     Row {
         id: "cohere",
         note: None,
+        // <https://docs.cohere.com/docs/compatibility-api>
+        endpoints: &["embeddings"],
+        paths: &[],
         models: &[],
         dialects: CHAT,
         base_url: "https://api.cohere.ai/compatibility/v1",
@@ -160,6 +200,9 @@ pub const ROWS: &[Row] = &[
     Row {
         id: "perplexity-ai",
         note: Some("legacy: its Chat API ended in September 2026"),
+        // <https://docs.perplexity.ai/api-reference/embeddings-post>
+        endpoints: &["embeddings"],
+        paths: &[("embeddings", "/v1/embeddings")],
         models: &[],
         dialects: CHAT,
         base_url: "https://api.perplexity.ai",
@@ -173,6 +216,17 @@ pub const ROWS: &[Row] = &[
     Row {
         id: "azure-openai",
         note: None,
+        // <https://learn.microsoft.com/azure/ai-services/openai/reference>
+        endpoints: &[
+            "audio/speech",
+            "audio/transcriptions",
+            "audio/translations",
+            "completions",
+            "embeddings",
+            "images/edits",
+            "images/generations",
+        ],
+        paths: &[],
         models: &[],
         dialects: CHAT_AND_RESPONSES,
         base_url: "https://{resource}.openai.azure.com/openai",
@@ -185,6 +239,9 @@ pub const ROWS: &[Row] = &[
     Row {
         id: "openrouter",
         note: None,
+        // <https://openrouter.ai/docs/api-reference>
+        endpoints: &["audio/speech", "audio/transcriptions", "completions", "embeddings"],
+        paths: &[],
         models: &[],
         dialects: CHAT,
         base_url: "https://openrouter.ai/api/v1",
@@ -197,6 +254,9 @@ pub const ROWS: &[Row] = &[
     Row {
         id: "workers-ai",
         note: None,
+        // <https://developers.cloudflare.com/workers-ai/configuration/open-ai-compatibility/>
+        endpoints: &["embeddings"],
+        paths: &[],
         models: &[],
         dialects: CHAT,
         base_url: "https://api.cloudflare.com/client/v4/accounts/{account}/ai/v1",

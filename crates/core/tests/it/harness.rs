@@ -64,13 +64,14 @@ pub(crate) struct Run {
 
 impl Run {
     /// Begins a request that is admitted.
-    pub(crate) fn begin(catalog: &Arc<Catalog>, head: request::Parts, body: &str) -> Self {
+    pub(crate) fn begin(catalog: &Arc<Catalog>, head: request::Parts, body: &(impl AsRef<[u8]> + ?Sized)) -> Self {
+        let body = Bytes::copy_from_slice(body.as_ref());
         let ticket = ticket(head, catalog).unwrap();
         let mut exchange = Exchange::new(&ticket, Arc::clone(catalog), Seed(7), START);
         if matches!(ticket.target, Target::Passthrough(_)) && ticket.mapping.is_none() {
-            exchange.begin_streaming(&ticket, Bytes::copy_from_slice(body.as_bytes()), START);
+            exchange.begin_streaming(&ticket, body, START);
         } else {
-            exchange.begin(&ticket, &Bytes::copy_from_slice(body.as_bytes()), START);
+            exchange.begin(&ticket, &body, START);
         }
         let mut run =
             Self { exchange, now: START, sent: Vec::new(), head: None, body: Vec::new(), end: None, until: START };

@@ -11,6 +11,7 @@
 
 mod anthropic;
 mod corpus;
+mod endpoints;
 mod exchange;
 mod harness;
 mod openai_chat;

@@ -117,8 +117,23 @@ pub(crate) fn anthropic_models(id: Option<&str>) -> Json {
     }
 }
 
+/// What speech sounds like: bytes that are no text.
+pub(crate) const SPEECH: &[u8] = b"\xff\xfb\x90\0scripted speech\0\xff";
+
+/// The endpoints whose answer does not depend on the request, and the echo.
+pub(crate) fn other(request: &Recorded) -> Json {
+    let ends = |end| request.path().ends_with(end);
+    if ends("/audio/transcriptions") || ends("/audio/translations") {
+        obj! { "text": format!("heard {} bytes", request.body.len()) }
+    } else if ends("/images/generations") || ends("/images/edits") || ends("/images/variations") {
+        obj! { "created": CREATED, "data": Json::array([obj! { "b64_json": BASE64_STANDARD.encode(SPEECH) }]) }
+    } else {
+        echo(request)
+    }
+}
+
 /// Any other path: what was received.
-pub(crate) fn echo(request: &Recorded) -> Json {
+fn echo(request: &Recorded) -> Json {
     let headers = request
         .headers
         .iter()
