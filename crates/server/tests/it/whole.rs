@@ -180,7 +180,7 @@ fn headers(client: Client, token: &str, provider: &str) -> Vec<Bad> {
         bad("our token to a stranger", 400, "gateway_credential_in_passthrough", with(provider)),
         bad("GET", 405, "method_not_allowed", get("connection: close\r\n")),
         bad("an upgrade", 426, "upgrade_required", get("upgrade: websocket\r\nconnection: upgrade\r\n")),
-        bad("unknown path", 404, "not_found", post(&format!("{path}/x"), &ok, &elsewhere)),
+        bad("unknown path", 404, "not_found", post(&format!("/x{path}"), &ok, &elsewhere)),
         bad("a circle", 508, "loop_detected", with("x-apex-hops: 8\r\n")),
     ]
 }
