@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use apex_core::admit::{Admission, admit};
+use apex_core::admit::{Admission, Arrival, admit};
 use apex_core::catalog::{Catalog, Host};
 use apex_core::exchange::{Exchange, Input, Step, TransportError, TransportErrorKind};
 use apex_core::settings::{Provider, Settings};
@@ -32,9 +32,10 @@ fuzz_target!(|input: &[u8]| {
         .expect("a request")
         .into_parts()
         .0;
-    let Admission::Admitted(ticket) = admit(head, &catalog, false, "req") else { panic!("not admitted") };
     let mut now = Timestamp::from_micros(1_000_000);
-    let mut exchange = Exchange::new(&ticket, Arc::clone(&catalog), Seed(1), now);
+    let arrival = Arrival { request_id: "req", now, client: None, draining: false };
+    let Admission::Admitted(mut ticket) = admit(head, &catalog, &arrival) else { panic!("not admitted") };
+    let mut exchange = Exchange::new(&mut ticket, Arc::clone(&catalog), Seed(1));
     exchange.begin(&ticket, &body.to_vec().into(), now);
 
     let mut watch = Watch::default();

@@ -1,6 +1,8 @@
 //! The first decision, made on the head alone: answer at once, refuse, or take the request in. No body byte is read
 //! before it.
 
+use std::net::IpAddr;
+
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, StatusCode, request};
 
@@ -13,9 +15,11 @@ use crate::models;
 use crate::multipart;
 use crate::name::Mapping;
 use crate::passthrough::Destination;
+use crate::record::Record;
 use crate::refusal::{Refusal, echo};
 use crate::reply::{self, Whole};
 use crate::route::{self, Operation, Route};
+use crate::time::Timestamp;
 
 /// Names the upstream of a passthrough request.
 pub const PROVIDER: &str = "x-apex-ai-proxy-provider";
@@ -26,6 +30,17 @@ pub const TYPE: &str = "x-apex-ai-proxy-type";
 
 /// Most gateways a request may pass.
 const MAX_HOPS: u32 = 8;
+
+/// What a host knows of a request besides its head.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival<'a> {
+    pub request_id: &'a str,
+    pub now: Timestamp,
+    /// The client's address, where the host knows it.
+    pub client: Option<IpAddr>,
+    /// The host is shutting down: `/readyz` says so.
+    pub draining: bool,
+}
 
 /// A request that was let in.
 #[derive(Debug)]
@@ -39,9 +54,9 @@ pub struct Ticket {
     pub strict: bool,
     /// Gateways passed so far.
     pub hops: u32,
-    /// `X-APEX-AI-PROXY-TYPE`, bounded.
-    pub label: Option<String>,
     pub request_id: String,
+    /// As far as it goes; the exchange takes it over.
+    pub record: Box<Record>,
 }
 
 /// Which mode the request is in.
@@ -56,39 +71,49 @@ pub enum Target {
 pub enum Admission {
     Admitted(Box<Ticket>),
     Answered(Whole),
-    Refused { whole: Whole, refusal: Refusal },
+    Refused { whole: Whole, record: Box<Record> },
 }
 
-/// Decides on `head`. `draining` is what `/readyz` reports.
-pub fn admit(head: request::Parts, catalog: &Catalog, draining: bool, request_id: &str) -> Admission {
-    let dialect = error_dialect(&head);
+/// Decides on `head`.
+pub fn admit(head: request::Parts, catalog: &Catalog, arrival: &Arrival<'_>) -> Admission {
+    let (dialect, request_id) = (error_dialect(&head), arrival.request_id);
+    let mut record = Record::begin(&head, dialect, arrival, catalog);
     let mut cors = Cors::default();
     let finish = |mut whole: Whole, cors: &Cors| {
         reply::stamp(&mut whole.parts.headers, dialect, request_id);
         cors.apply(&mut whole.parts.headers);
         whole
     };
-    match decide(head, catalog, draining, &mut cors, request_id) {
-        Ok(Decision::Admit(ticket)) => Admission::Admitted(ticket),
+    match decide(head, catalog, arrival.draining, &mut cors) {
+        Ok(Decision::Admit(Admitted { head, target, caller, mapping, hops })) => {
+            let strict = head.headers.get("x-apex-strict").is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"true"));
+            let request_id = request_id.to_owned();
+            let ticket = Ticket { head, target, caller, cors, mapping, strict, hops, request_id, record };
+            Admission::Admitted(Box::new(ticket))
+        }
         Ok(Decision::Answer(whole)) => Admission::Answered(finish(whole, &cors)),
         Err(refusal) => {
-            Admission::Refused { whole: finish(reply::refuse(&refusal, dialect, request_id), &cors), refusal }
+            let whole = finish(reply::refuse(&refusal, dialect, request_id), &cors);
+            record.refuse(refusal.code(), &whole);
+            Admission::Refused { whole, record }
         }
     }
 }
 
 enum Decision {
-    Admit(Box<Ticket>),
+    Admit(Admitted),
     Answer(Whole),
 }
 
-fn decide(
+struct Admitted {
     head: request::Parts,
-    catalog: &Catalog,
-    draining: bool,
-    cors: &mut Cors,
-    request_id: &str,
-) -> Result<Decision, Refusal> {
+    target: Target,
+    caller: Caller,
+    mapping: Option<Mapping>,
+    hops: u32,
+}
+
+fn decide(head: request::Parts, catalog: &Catalog, draining: bool, cors: &mut Cors) -> Result<Decision, Refusal> {
     let limits = &catalog.limits;
     let length = head.uri.path_and_query().map_or(0, |p| p.as_str().len());
     if length > limits.uri {
@@ -112,7 +137,7 @@ fn decide(
     }
     let operational = matches!(path, "/healthz" | "/readyz");
     if !operational && let Some(provider) = head.headers.get(PROVIDER).cloned() {
-        return passthrough(provider.as_bytes(), head, catalog, cors, request_id);
+        return passthrough(provider.as_bytes(), head, catalog);
     }
     match route::route(&head.method, path)? {
         Route::Health | Route::Hello => Ok(Decision::Answer(Whole::json(StatusCode::OK, r#"{"status":"ok"}"#))),
@@ -138,19 +163,13 @@ fn decide(
             let caller = credentials::authenticate(&head.headers, catalog)?;
             readable(operation, &head, catalog)?;
             body_fits(&head.headers, catalog)?;
-            let ticket = ticket(head, Target::Gateway(operation), caller, cors, request_id)?;
-            Ok(Decision::Admit(Box::new(ticket)))
+            let admitted = admitted(head, Target::Gateway(operation), caller)?;
+            Ok(Decision::Admit(admitted))
         }
     }
 }
 
-fn passthrough(
-    provider: &[u8],
-    head: request::Parts,
-    catalog: &Catalog,
-    cors: &Cors,
-    request_id: &str,
-) -> Result<Decision, Refusal> {
+fn passthrough(provider: &[u8], head: request::Parts, catalog: &Catalog) -> Result<Decision, Refusal> {
     if head.method == Method::CONNECT || head.method == Method::TRACE {
         return Err(Refusal::MethodNotAllowed {
             method: echo(head.method.as_str()),
@@ -161,42 +180,24 @@ fn passthrough(
         return Err(Refusal::GatewayCredentialInPassthrough);
     }
     let destination = Destination::resolve(provider, &head.uri, catalog)?;
-    let ticket = ticket(head, Target::Passthrough(Box::new(destination)), Caller { own_key: None }, cors, request_id)?;
-    if ticket.mapping.is_some() {
-        if !is_json(&ticket.head.headers).unwrap_or(false) || ticket.head.headers.contains_key(header::CONTENT_ENCODING)
-        {
+    let admitted = admitted(head, Target::Passthrough(Box::new(destination)), Caller { own_key: None })?;
+    if admitted.mapping.is_some() {
+        let headers = &admitted.head.headers;
+        if !is_json(headers).unwrap_or(false) || headers.contains_key(header::CONTENT_ENCODING) {
             return Err(Refusal::UnsupportedMediaType);
         }
-        body_fits(&ticket.head.headers, catalog)?;
+        body_fits(headers, catalog)?;
     }
-    Ok(Decision::Admit(Box::new(ticket)))
+    Ok(Decision::Admit(admitted))
 }
 
-fn ticket(
-    head: request::Parts,
-    target: Target,
-    caller: Caller,
-    cors: &Cors,
-    request_id: &str,
-) -> Result<Ticket, Refusal> {
+fn admitted(head: request::Parts, target: Target, caller: Caller) -> Result<Admitted, Refusal> {
     let hops = head.headers.get(headers::HOPS).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok()).unwrap_or(0);
     if hops >= MAX_HOPS {
         return Err(Refusal::LoopDetected { max: MAX_HOPS });
     }
     let mapping = head.headers.get(MAPPING).map(|v| Mapping::parse(v.as_bytes())).transpose()?;
-    let strict = head.headers.get("x-apex-strict").is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"true"));
-    let label = head.headers.get(TYPE).map(|v| echo(&String::from_utf8_lossy(v.as_bytes())));
-    Ok(Ticket {
-        head,
-        target,
-        caller,
-        cors: cors.clone(),
-        mapping,
-        strict,
-        hops,
-        label,
-        request_id: request_id.to_owned(),
-    })
+    Ok(Admitted { head, target, caller, mapping, hops })
 }
 
 /// Anthropic's clients say who they are on paths that others have, too (`/v1/files`).

@@ -2,6 +2,7 @@
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::capture::MIN_TELLING;
 use crate::catalog::Catalog;
 use crate::provider::{Auth, Provider};
 use crate::refusal::Refusal;
@@ -50,9 +51,11 @@ fn is_stored(value: &[u8], catalog: &Catalog) -> bool {
     secrets(catalog).any(|s| s.matches(value))
 }
 
-fn secrets(catalog: &Catalog) -> impl Iterator<Item = &Secret> {
+/// Everything the configuration holds that nobody else may see.
+pub(crate) fn secrets(catalog: &Catalog) -> impl Iterator<Item = &Secret> {
     let cloudflare = catalog.cloudflare.as_ref().and_then(|c| c.token.as_ref());
-    catalog.gateway_token.iter().chain(cloudflare).chain(catalog.providers.values().filter_map(|p| p.api_key.as_ref()))
+    let keys = catalog.providers.values().filter_map(|p| p.api_key.as_ref());
+    catalog.gateway_token.iter().chain(cloudflare).chain(keys).chain(catalog.aepipe.iter().map(|sink| &sink.token))
 }
 
 /// Does a passthrough request carry a secret of the gateway in any header or in its URL?
@@ -72,9 +75,6 @@ pub fn leaks_secret(headers: &HeaderMap, uri: &http::Uri, catalog: &Catalog) -> 
             || finder.find(decoded.as_bytes()).is_some()
     })
 }
-
-/// A secret of fewer bytes would be found in texts by chance.
-const MIN_TELLING: usize = 8;
 
 /// `Bearer x` is x, anything without a space is itself.
 fn after_scheme(value: &[u8]) -> &[u8] {

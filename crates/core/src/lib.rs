@@ -5,8 +5,10 @@
 
 pub mod address;
 pub mod admit;
+pub mod capture;
 pub mod catalog;
 pub mod cors;
+pub mod cost;
 pub mod credentials;
 pub mod dialect;
 pub mod exchange;
@@ -32,5 +34,6 @@ pub mod splice;
 pub mod sse;
 pub mod tap;
 pub mod time;
+pub mod trace_context;
 pub mod upstream_error;
 pub mod url;

@@ -2,11 +2,23 @@
 
 pub mod line;
 
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use http::{HeaderMap, HeaderName, request};
+
+use crate::admit::{Arrival, PROVIDER, TYPE};
+use crate::capture::Capture;
+use crate::catalog::Catalog;
+use crate::cost::Cost;
 use crate::dialect::Dialect;
 use crate::hub::{StopReason, Usage};
+use crate::redact;
+use crate::refusal::echo;
+use crate::reply::Whole;
 use crate::time::Timestamp;
+use crate::trace_context::TraceContext;
 
 /// The facts of one exchange.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +32,12 @@ pub struct Record {
     pub path: String,
     /// `X-APEX-AI-PROXY-TYPE`, as the client labelled it.
     pub label: Option<String>,
+    /// The client's address, where the host knows it.
+    pub client: Option<IpAddr>,
+    /// `user-agent`, its first 64 characters.
+    pub user_agent: Option<String>,
+    /// The trace the client's request is part of.
+    pub parent: Option<TraceContext>,
     pub client_dialect: Option<Dialect>,
     pub upstream_dialect: Option<Dialect>,
     /// Provider id, or the host in passthrough.
@@ -35,7 +53,8 @@ pub struct Record {
     pub status: u16,
     pub upstream_status: Option<u16>,
     pub upstream_request_id: Option<String>,
-    pub attempts: u8,
+    /// Every request that was sent for this one, in order.
+    pub attempts: Vec<Attempt>,
     pub outcome: Outcome,
     /// Our code, or the upstream's, where it failed.
     pub error: Option<String>,
@@ -50,11 +69,85 @@ pub struct Record {
     pub upstream_head: Option<Duration>,
     /// From the start to the first byte for the client.
     pub first_byte: Option<Duration>,
+    /// Streams: from the start to the first event that says something.
+    pub first_content: Option<Duration>,
     pub usage: Usage,
+    pub cost: Cost,
+    /// `cf-aig-custom-cost`, as the client sent it.
+    pub custom_cost: Option<String>,
     pub stop: Option<StopReason>,
     /// As in `x-apex-adjustments`.
     pub adjustments: Option<String>,
+    /// Heads and bodies, where a sink wants them.
+    pub capture: Capture,
 }
+
+/// One request that was sent upstream. Times count from the start of the exchange.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attempt {
+    pub started: Duration,
+    /// The upstream's head was there.
+    pub head: Option<Duration>,
+    /// Its reply was over, or given up.
+    pub ended: Option<Duration>,
+    pub status: Option<u16>,
+    /// The kind of transport error that ended it.
+    pub error: Option<&'static str>,
+    /// Origin and path, without query.
+    pub target: String,
+}
+
+impl Record {
+    /// What can be said of a request when its head is there.
+    pub fn begin(head: &request::Parts, dialect: Dialect, arrival: &Arrival<'_>, catalog: &Catalog) -> Box<Self> {
+        let headers = &head.headers;
+        let trace = catalog.debug.then(|| {
+            let title = format!("client {} {}", head.method, redact::uri(&head.uri));
+            redact::head(&title, headers)
+        });
+        Box::new(Self {
+            request_id: arrival.request_id.to_owned(),
+            started: arrival.now,
+            mode: if headers.contains_key(PROVIDER) { Mode::Passthrough } else { Mode::Gateway },
+            method: head.method.as_str().to_owned(),
+            path: head.uri.path().to_owned(),
+            label: named(headers, &HeaderName::from_static(TYPE)).map(|text| echo(&text)),
+            client: arrival.client,
+            user_agent: named(headers, &http::header::USER_AGENT).map(|text| echo(&text)),
+            parent: TraceContext::of(headers),
+            client_dialect: Some(dialect),
+            custom_cost: named(headers, &HeaderName::from_static("cf-aig-custom-cost"))
+                .filter(|text| text.len() <= MAX_CUSTOM_COST),
+            trace,
+            capture: catalog.capture.as_ref().map_or(Capture::Off, |limits| Capture::begin(head, limits, catalog)),
+            ..Self::default()
+        })
+    }
+
+    /// The record of a request that was refused on its head alone.
+    pub(crate) fn refuse(&mut self, code: &str, whole: &Whole) {
+        self.status = whole.parts.status.as_u16();
+        self.outcome = Outcome::Refused;
+        self.error = Some(code.to_owned());
+        self.response_bytes = whole.body.len() as u64;
+        self.capture.reply(&whole.parts);
+        self.capture.response(&whole.body);
+    }
+
+    /// Makes the record fit to be shown: bodies are put together, and no secret is left in them. Every host does this
+    /// once, off the answer's path, before a sink sees the record.
+    pub fn seal(mut self: Box<Self>) -> Arc<Self> {
+        self.capture.seal(self.client_dialect);
+        Arc::from(self)
+    }
+}
+
+fn named(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+/// Longest `cf-aig-custom-cost` that is kept, in bytes.
+const MAX_CUSTOM_COST: usize = 512;
 
 /// How the request was routed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,37 +1,69 @@
-//! Heads for the log: every credential masked.
+//! Heads for logs and reports: every credential masked.
 
-use std::fmt::Write;
+use http::{HeaderMap, Uri, request};
 
-use http::{HeaderMap, Uri};
-
-/// Headers whose values are never written.
-const SECRET: &[&str] = &[
-    "api-key",
-    "authorization",
-    "cf-aig-authorization",
-    "cookie",
-    "proxy-authorization",
-    "set-cookie",
-    "x-api-key",
-    "x-goog-api-key",
-];
+use crate::capture::MIN_TELLING;
 
 /// Longest value that is written whole, in bytes.
-const MAX_VALUE: usize = 256;
+const MAX_VALUE: usize = 1 << 10;
+
+const MASK: &str = "***";
+
+/// Does the header of this name (in lower case) carry a credential, or something that looks like one?
+pub fn is_secret(name: &str) -> bool {
+    const PARTS: &[&str] =
+        &["api-key", "apikey", "auth", "cookie", "credential", "passw", "secret", "signature", "token"];
+    // Counts of tokens and challenges are worth reading.
+    let harmless = name.contains("ratelimit") || matches!(name, "proxy-authenticate" | "www-authenticate");
+    !harmless && (name.ends_with("-key") || PARTS.iter().any(|part| name.contains(part)))
+}
 
 /// `title`, then one `name: value` a line.
 pub fn head(title: &str, headers: &HeaderMap) -> String {
     let mut out = title.to_owned();
-    for (name, value) in headers {
-        let secret = SECRET.contains(&name.as_str())
-            || value.is_sensitive()
-            || ["token", "secret"].iter().any(|w| name.as_str().contains(w));
-        let text = String::from_utf8_lossy(value.as_bytes());
-        let shown: String = if secret { "***".to_owned() } else { text.chars().take(MAX_VALUE).collect() };
-        // Writing to a string does not fail.
-        let _ = write!(out, "\n  {name}: {shown}");
+    for line in lines(headers).lines() {
+        out.push_str("\n  ");
+        out.push_str(line);
     }
     out
+}
+
+/// One `name: value` a line, values of credentials masked.
+pub fn lines(headers: &HeaderMap) -> String {
+    let mut out = String::with_capacity(headers.len() * 48);
+    for (name, value) in headers {
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        out.push_str(name.as_str());
+        out.push_str(": ");
+        if value.is_sensitive() || is_secret(name.as_str()) {
+            out.push_str(MASK);
+            continue;
+        }
+        let text = String::from_utf8_lossy(value.as_bytes());
+        let end = text.floor_char_boundary(MAX_VALUE);
+        // A value may hold a tab, and nothing else that would end or bend the line.
+        out.push_str(text.get(..end).unwrap_or_default());
+        if end < text.len() {
+            out.push('…');
+        }
+    }
+    out
+}
+
+/// The client's credentials in `head`: what may be quoted elsewhere and must not be shown.
+pub fn credentials(head: &request::Parts) -> Vec<String> {
+    let values = head.headers.iter().filter(|(name, _)| is_secret(name.as_str())).filter_map(|(_, v)| v.to_str().ok());
+    // `Bearer x` is x.
+    let values = values.map(|text| text.trim().rsplit(' ').next().unwrap_or_default());
+    let query = head.uri.query().unwrap_or_default();
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let values = values.chain(pairs.filter(|(name, _)| is_secret(name) || *name == "key").map(|(_, value)| value));
+    let mut all: Vec<String> = values.filter(|text| text.len() >= MIN_TELLING).map(str::to_owned).collect();
+    all.sort_by_key(|text| std::cmp::Reverse(text.len()));
+    all.dedup();
+    all
 }
 
 /// `uri` with the values of its query masked, but for the harmless ones: keys travel there.
@@ -67,13 +99,30 @@ mod tests {
             "x-goog-api-key",
             "proxy-authorization",
             "x-my-token",
+            "x-auth",
+            "ocp-apim-subscription-key",
+            "x-amz-security-token",
+            "x-session-secret",
         ];
         let mut headers: HeaderMap =
             names.iter().map(|n| (HeaderName::from_static(n), HeaderValue::from_static("Bearer CANARY"))).collect();
         headers.insert("anthropic-version", HeaderValue::from_static("2023-06-01"));
+        headers.insert("x-ratelimit-remaining-tokens", HeaderValue::from_static("17"));
         let text = head("client POST /v1/messages", &headers);
         assert!(!text.contains("CANARY") && text.contains("anthropic-version: 2023-06-01"), "{text}");
+        assert!(text.contains("x-ratelimit-remaining-tokens: 17"), "{text}");
         assert_eq!(uri(&Uri::from_static("https://h/p?key=CANARY&alt=sse&x=1")), "https://h/p?key=***&alt=sse&x=***");
         assert_eq!(uri(&Uri::from_static("https://h/p")), "https://h/p");
+    }
+
+    #[test]
+    fn what_a_client_may_be_quoted_with() {
+        let request = http::Request::get("/p?key=query-key-1&alt=sse&access_token=query-token")
+            .header("authorization", "Bearer header-key-1")
+            .header("x-api-key", "header-key-1")
+            .header("cookie", "sid=123")
+            .header("user-agent", "curl/8.0.0");
+        let (head, ()) = request.body(()).unwrap().into_parts();
+        assert_eq!(credentials(&head), ["header-key-1", "query-key-1", "query-token"]);
     }
 }

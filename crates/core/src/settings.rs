@@ -126,6 +126,10 @@ pub struct Limits {
     pub head: Option<String>,
     pub headers: Option<u16>,
     pub uri: Option<String>,
+    /// Of each body, for reports.
+    pub capture: Option<String>,
+    /// All captured bodies together.
+    pub capture_total: Option<String>,
 }
 
 /// How upstreams are reached. All absent by default: hooks for tests and closed networks.
@@ -138,18 +142,22 @@ pub struct Upstream {
     pub hosts: BTreeMap<String, Vec<String>>,
 }
 
-/// The aepipe sink (reported to from the reporting release on).
+/// The aepipe sink; off without a token.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Aepipe {
     pub base_url: Option<String>,
     pub token: Option<String>,
+    /// Send bodies, not only heads; on by default.
+    pub bodies: Option<bool>,
 }
 
 /// The log of requests.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Log {
+    /// A line on stderr for each exchange; on by default.
+    pub lines: Option<bool>,
     /// Keep a row for each exchange in the data directory; on by default.
     pub requests: Option<bool>,
     /// Keep heads and bodies, too; off by default.

@@ -2,7 +2,7 @@
 //!
 //! It decides nothing about requests: each goes to `apex_service::serve`, through the platform this crate provides.
 //! Layout: `config` reads what the operator wrote; `server`, `listener` and `connection` bring requests in; `client`
-//! takes them to upstreams; `platform` is what the driver sees of all this.
+//! takes them to upstreams; `report` tells what happened; `platform` is what the driver sees of all this.
 
 mod banner;
 mod cli;
@@ -16,6 +16,7 @@ mod local;
 mod log;
 mod platform;
 mod reload;
+mod report;
 mod server;
 mod signals;
 mod socket;
@@ -41,6 +42,7 @@ use listener::Listeners;
 use log::{Log, Verbosity};
 use platform::{Clock, Shared, Snapshot};
 use reload::Reload;
+use report::{Lines, Reporting};
 use server::Phase;
 use signals::Signals;
 
@@ -124,12 +126,15 @@ fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
 
     let log = Log::start(options.log_format);
     log.verbosity(Verbosity::of(&loaded.catalog));
+    let snapshot = Snapshot::new(&loaded);
+    let lines = Lines::new(log.writer.clone(), log.format);
+    let reporting = Reporting::start(vec![Box::new(lines)], &snapshot)?;
     let main = Builder::new_current_thread().enable_all().max_blocking_threads(threads).build()?;
     let shared = Arc::new(Shared {
-        snapshot: ArcSwap::from_pointee(Snapshot::new(&loaded)),
+        snapshot: ArcSwap::from_pointee(snapshot),
         gauge: Gauge::default(),
         own: address,
-        records: log.records(),
+        reports: reporting.reports.clone(),
         clock: Clock::new(),
         offload: main.handle().clone(),
     });
@@ -144,6 +149,7 @@ fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
         Ok::<_, io::Error>(told)
     })?;
     main.shutdown_background();
+    reporting.finish();
     log.finish();
     if ended_well { Ok(()) } else { Err("a thread ended unexpectedly".into()) }
 }

@@ -22,7 +22,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::client::{self, Client, UpstreamBody};
 use crate::config::{Loaded, Network};
-use crate::log::Records;
+use crate::report::Reports;
 use crate::watch::Connections;
 
 /// What all threads share.
@@ -33,7 +33,7 @@ pub(crate) struct Shared {
     pub(crate) gauge: Gauge,
     /// Where this server listens.
     pub(crate) own: SocketAddr,
-    pub(crate) records: Records,
+    pub(crate) reports: Reports,
     pub(crate) clock: Clock,
     /// Runs what would hold up the thread of a connection.
     pub(crate) offload: Handle,
@@ -137,7 +137,7 @@ impl Platform for Native {
     }
 
     fn report(&self, record: Box<Record>) {
-        self.0.shared.records.put(record);
+        self.0.shared.reports.put(record);
     }
 
     fn gauge(&self) -> &Gauge {

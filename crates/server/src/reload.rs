@@ -71,7 +71,9 @@ impl Reload {
         self.files = loaded.files();
         self.seen = self.stamps();
         log.verbosity(Verbosity::of(&loaded.catalog));
-        self.shared.snapshot.store(Arc::new(snapshot));
+        let snapshot = Arc::new(snapshot);
+        self.shared.snapshot.store(snapshot.clone());
+        self.shared.reports.configure(&snapshot);
         tracing::info!("configuration reloaded");
     }
 

@@ -133,7 +133,10 @@ impl<P: Platform> Drive<P> {
         }
         let body = match (&outgoing.body, client.take()) {
             (Sent::Bytes(bytes), _) => OutgoingBody::Bytes(Some(bytes.clone())),
-            (Sent::Client { prefix }, Some(body)) => OutgoingBody::Client { prefix: Some(prefix.clone()), body },
+            (Sent::Client { prefix }, Some(body)) => {
+                let tee = self.exchange.as_mut().map(Exchange::tee).unwrap_or_default();
+                OutgoingBody::Client { prefix: Some(prefix.clone()), body, tee }
+            }
             // The client's body can be sent once only; the exchange does not ask twice.
             (Sent::Client { prefix }, None) => OutgoingBody::Bytes(Some(prefix.clone())),
         };

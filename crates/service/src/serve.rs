@@ -7,10 +7,9 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
-use apex_core::admit::{Admission, Target, Ticket, admit};
+use apex_core::admit::{Admission, Arrival, Target, Ticket, admit};
 use apex_core::catalog::Catalog;
 use apex_core::exchange::{Exchange, Input, TransportError, TransportErrorKind};
-use apex_core::record::{Outcome, Record};
 use apex_core::refusal::Refusal;
 use apex_core::reply::Whole;
 use bytes::{Bytes, BytesMut};
@@ -35,28 +34,18 @@ pub async fn serve<P: Platform>(
     let (now, seed) = (platform.now(), platform.seed());
     let request_id = format!("req_{}", seed.token(0));
     let (head, mut body) = request.into_parts();
-    let (method, path) = (head.method.clone(), head.uri.path().to_owned());
     let draining = platform.gauge().draining.load(Ordering::Relaxed);
-    let ticket = match admit(head, &catalog, draining, &request_id) {
+    let arrival = Arrival { request_id: &request_id, now, client: peer.address, draining };
+    let mut ticket = match admit(head, &catalog, &arrival) {
         Admission::Admitted(ticket) => ticket,
         Admission::Answered(whole) => return respond(whole),
-        Admission::Refused { whole, refusal } => {
-            platform.report(Box::new(Record {
-                request_id,
-                started: now,
-                duration: platform.now().since(now),
-                method: method.as_str().to_owned(),
-                path,
-                status: whole.parts.status.as_u16(),
-                outcome: Outcome::Refused,
-                error: Some(refusal.code().to_owned()),
-                response_bytes: whole.body.len() as u64,
-                ..Record::default()
-            }));
+        Admission::Refused { whole, mut record } => {
+            record.duration = platform.now().since(now);
+            platform.report(record);
             return respond(whole);
         }
     };
-    let mut drive = Drive::new(platform, Exchange::new(&ticket, Arc::clone(&catalog), seed, now));
+    let mut drive = Drive::new(platform, Exchange::new(&mut ticket, Arc::clone(&catalog), seed));
     if matches!(ticket.target, Target::Passthrough(_)) {
         let rules = &catalog.passthrough;
         match Permit::take(platform, peer.address, rules.max_concurrent_per_client, rules.max_concurrent) {

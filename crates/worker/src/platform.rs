@@ -85,7 +85,7 @@ impl Platform for Host {
         }
         let (bytes, streamed) = match body {
             OutgoingBody::Bytes(bytes) => (bytes, false),
-            OutgoingBody::Client { prefix, body } => (prefix, body.call.js.has_body()),
+            OutgoingBody::Client { prefix, body, .. } => (prefix, body.call.js.has_body()),
         };
         let bytes = bytes.filter(|b| !b.is_empty()).map(|b| Uint8Array::from(&b[..]));
         let guard = Unanswered(Some(Rc::clone(&self.0)));
@@ -117,7 +117,7 @@ impl Platform for Host {
     }
 
     fn report(&self, record: Box<Record>) {
-        self.0.log(record::line::json(&record));
+        self.0.log(record::line::json(&record.seal()));
     }
 
     fn gauge(&self) -> &Gauge {

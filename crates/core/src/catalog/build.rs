@@ -1,12 +1,15 @@
 //! From what was written to what it means, with every problem reported at once.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::providers::mock_provider;
 use super::{
-    AllowedHost, Catalog, Cloudflare, Host, Limits, Passthrough, PassthroughMode, RequestLog, Surface, Timeouts,
+    Aepipe, AllowedHost, Catalog, Cloudflare, Host, Limits, Passthrough, PassthroughMode, RequestLog, Surface, Timeouts,
 };
+use crate::capture::{Budget, CaptureLimits, Masks};
+use crate::credentials;
 use crate::provider::Provider;
 use crate::provider::table::{ROWS, row};
 use crate::secret::Secret;
@@ -66,7 +69,13 @@ impl Build<'_> {
         let mut defaults: Vec<_> = settings.defaults.iter().map(|(p, id)| (p.clone(), id.clone())).collect();
         // The longest pattern is the most specific one; equal lengths keep the order of their text.
         defaults.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.len()));
-        Catalog {
+        let (limits, aepipe, request_log) = (self.limits(), self.aepipe(), self.request_log());
+        let stored = self.host.native && request_log.enabled && request_log.bodies;
+        let capture = (aepipe.is_some() || stored).then(|| CaptureLimits {
+            body: usize::try_from(limits.capture).unwrap_or(usize::MAX),
+            budget: Budget::new(usize::try_from(limits.capture_total).unwrap_or(usize::MAX)),
+        });
+        let mut catalog = Catalog {
             gateway_token,
             providers,
             default_provider: settings.default_provider.clone(),
@@ -76,11 +85,25 @@ impl Build<'_> {
             passthrough: self.passthrough(),
             allow_origins: settings.allow_origins.clone(),
             timeouts: self.timeouts(),
-            limits: self.limits(),
+            limits,
             mock,
             debug: settings.debug.unwrap_or(false),
-            request_log: self.request_log(),
-        }
+            request_log,
+            log_lines: settings.log.lines.unwrap_or(true),
+            aepipe,
+            capture,
+            masks: Arc::default(),
+        };
+        catalog.masks = Arc::new(Masks::new(credentials::secrets(&catalog)));
+        catalog
+    }
+
+    /// Off unless both are there.
+    fn aepipe(&mut self) -> Option<Aepipe> {
+        let written = &self.settings.aepipe;
+        let (token, url) = (written.token.as_deref().and_then(Secret::new)?, given(written.base_url.as_ref())?);
+        let base = self.base("aepipe.base_url", &url)?;
+        Some(Aepipe { base, token, bodies: written.bodies.unwrap_or(true) })
     }
 
     fn cloudflare(&mut self, gateway_token: Option<&Secret>) -> Option<Cloudflare> {
@@ -246,6 +269,8 @@ impl Build<'_> {
             head: take("head", written.head.as_ref(), default.head),
             uri: small(take("uri", written.uri.as_ref(), default.uri as u64)),
             headers: written.headers.map_or(default.headers, usize::from),
+            capture: take("capture", written.capture.as_ref(), default.capture),
+            capture_total: take("capture_total", written.capture_total.as_ref(), default.capture_total),
         }
     }
 }

@@ -4,8 +4,10 @@ mod build;
 mod providers;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::capture::{CaptureLimits, Masks};
 use crate::provider::Provider;
 use crate::secret::Secret;
 
@@ -28,6 +30,13 @@ pub struct Catalog {
     pub mock: bool,
     pub debug: bool,
     pub request_log: RequestLog,
+    /// A line of the log for each exchange.
+    pub log_lines: bool,
+    pub aepipe: Option<Aepipe>,
+    /// What is copied of each exchange; none if no sink wants it.
+    pub capture: Option<CaptureLimits>,
+    /// Every secret above.
+    pub masks: Arc<Masks>,
 }
 
 /// What the native server keeps of each exchange.
@@ -45,6 +54,15 @@ impl Default for RequestLog {
     fn default() -> Self {
         Self { enabled: true, bodies: false, max_age: Duration::from_secs(30 * 86_400), max_size: 1 << 30 }
     }
+}
+
+/// The aepipe sink.
+#[derive(Clone, Debug)]
+pub struct Aepipe {
+    pub base: crate::url::Base,
+    pub token: Secret,
+    /// Bodies are sent, not only heads.
+    pub bodies: bool,
 }
 
 /// The Cloudflare AI Gateway account.
@@ -127,11 +145,22 @@ pub struct Limits {
     pub head: u64,
     pub headers: usize,
     pub uri: usize,
+    /// Of each body, for reports.
+    pub capture: u64,
+    pub capture_total: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body: 64 << 20, buffered_total: 512 << 20, head: 64 << 10, headers: 100, uri: 8 << 10 }
+        Self {
+            body: 64 << 20,
+            buffered_total: 512 << 20,
+            head: 64 << 10,
+            headers: 100,
+            uri: 8 << 10,
+            capture: 64 << 10,
+            capture_total: 64 << 20,
+        }
     }
 }
 

@@ -20,12 +20,13 @@ use http::{StatusCode, request, response};
 
 pub use input::{Body, Input, Outgoing, Reach, Step, TransportError, TransportErrorKind};
 
+use crate::capture::Tee;
 use crate::catalog::Catalog;
 use crate::cors::Cors;
 use crate::dialect::Dialect;
 use crate::headers;
 use crate::hub::{ErrorKind, Failure};
-use crate::record::{Outcome, Record};
+use crate::record::{Attempt, Outcome, Record};
 use crate::redact;
 use crate::reply::{self, Whole};
 use crate::time::{Seed, Timestamp};
@@ -33,7 +34,7 @@ use replying::{Progressed, Replying};
 use start::Planned;
 
 /// Attempts in all: one, and one more when a kept-alive connection turned out to be dead.
-const MAX_ATTEMPTS: u8 = 2;
+const MAX_ATTEMPTS: usize = 2;
 
 /// One request on its way.
 #[derive(Debug)]
@@ -45,6 +46,8 @@ pub struct Exchange {
     /// The client's dialect.
     dialect: Dialect,
     record: Box<Record>,
+    /// Counts, and copies, a request body that streams through.
+    request_body: Option<Tee>,
     /// Mode 1: what the reply needs to know of the request.
     planned: Option<Planned>,
     /// Kept for the second attempt.
@@ -130,8 +133,9 @@ impl Exchange {
     }
 
     fn on_unreachable(&mut self, error: &TransportError, now: Timestamp) {
+        self.attempt_over(now, Some(error.kind));
         if error.stale
-            && self.record.attempts < MAX_ATTEMPTS
+            && self.record.attempts.len() < MAX_ATTEMPTS
             && let Some(resend) = &self.resend
         {
             let again = Outgoing {
@@ -154,7 +158,12 @@ impl Exchange {
         self.resend = None;
         self.record.upstream_status = Some(parts.status.as_u16());
         self.trace(|| redact::head(&format!("upstream answered {}", parts.status), &parts.headers));
-        self.record.upstream_head = Some(now.since(self.record.started));
+        let since = now.since(self.record.started);
+        self.record.upstream_head = Some(since);
+        if let Some(attempt) = self.record.attempts.last_mut() {
+            attempt.head = Some(since);
+            attempt.status = self.record.upstream_status;
+        }
         self.record.upstream_request_id = ["x-request-id", "request-id", "cf-aig-log-id", "apim-request-id", "cf-ray"]
             .iter()
             .find_map(|n| parts.headers.get(*n))
@@ -204,10 +213,11 @@ impl Exchange {
             Input::UpstreamFailed(error) => {
                 self.record.error = Some(error.kind.as_str().to_owned());
                 self.record.detail = Some(error.detail.clone());
+                self.attempt_over(now, Some(error.kind));
                 replying.broke_off(&error)
             }
             Input::ClientGone => {
-                self.take_facts(&replying);
+                self.take_facts(&replying, now);
                 self.finish(Outcome::ClientGone, true, now);
                 return;
             }
@@ -220,7 +230,7 @@ impl Exchange {
     /// Turns what a piece of the reply led to into steps.
     fn go_on(&mut self, progressed: Progressed, now: Timestamp) {
         let State::Body(mut replying) = std::mem::replace(&mut self.state, State::Done) else { return };
-        self.take_facts(&replying);
+        self.take_facts(&replying, now);
         if let Some((failure, outcome)) = progressed.failure {
             self.record
                 .error
@@ -251,7 +261,10 @@ impl Exchange {
         }
     }
 
-    fn take_facts(&mut self, replying: &Replying) {
+    fn take_facts(&mut self, replying: &Replying, now: Timestamp) {
+        if self.record.first_content.is_none() && replying.content() {
+            self.record.first_content = Some(now.since(self.record.started));
+        }
         let (usage, stop) = replying.facts();
         self.record.usage.merge(&usage);
         self.record.stop = stop.or(self.record.stop);
@@ -272,10 +285,20 @@ impl Exchange {
                 &outgoing.head.headers,
             )
         });
-        self.record.attempts += 1;
+        let (target, started) = (target(&outgoing), now.since(self.record.started));
+        self.record.attempts.push(Attempt { started, target, ..Attempt::default() });
         self.sent_at = now;
         self.state = State::Head;
         self.steps.push_back(Step::Send(Box::new(outgoing)));
+    }
+
+    /// The latest attempt is over, if it was not yet.
+    fn attempt_over(&mut self, now: Timestamp, error: Option<TransportErrorKind>) {
+        let since = now.since(self.record.started);
+        if let Some(attempt) = self.record.attempts.last_mut().filter(|attempt| attempt.ended.is_none()) {
+            attempt.ended = Some(since);
+            attempt.error = error.map(TransportErrorKind::as_str);
+        }
     }
 
     /// A failure that the client gets as a whole reply, or as the last words of a stream.
@@ -316,8 +339,8 @@ impl Exchange {
         if let Some(model) = &self.record.upstream_model {
             set("x-apex-model", model.clone());
         }
-        if self.record.attempts > 0 {
-            set("x-apex-attempts", self.record.attempts.to_string());
+        if !self.record.attempts.is_empty() {
+            set("x-apex-attempts", self.record.attempts.len().to_string());
         }
         if let Some(adjustments) = &self.record.adjustments {
             set("x-apex-adjustments", adjustments.clone());
@@ -339,12 +362,14 @@ impl Exchange {
         self.replied = true;
         self.record.status = parts.status.as_u16();
         self.record.first_byte = Some(now.since(self.record.started));
+        self.record.capture.reply(&parts);
         self.steps.push_back(Step::Reply(parts));
     }
 
     fn emit(&mut self, bytes: Bytes, _now: Timestamp) {
         if !bytes.is_empty() {
             self.record.response_bytes += bytes.len() as u64;
+            self.record.capture.response(&bytes);
             self.steps.push_back(Step::Emit(bytes));
         }
     }
@@ -356,9 +381,31 @@ impl Exchange {
         if !self.replied {
             self.record.status = 499;
         }
+        self.attempt_over(now, None);
+        if let Some(body) = self.request_body.take() {
+            self.record.request_bytes = body.total();
+        }
+        self.mask_texts();
         let record = std::mem::take(&mut self.record);
         self.steps.push_back(Step::Finish { record, abort });
     }
+
+    /// What others said of an error may quote a key.
+    fn mask_texts(&mut self) {
+        let own: Vec<String> =
+            self.planned.iter().filter_map(|p| p.own_key.as_ref()).map(|k| k.expose().to_owned()).collect();
+        let Record { error, detail, trace, .. } = &mut *self.record;
+        for text in [error, detail, trace].into_iter().flatten() {
+            *text = self.catalog.masks.mask(text, &own);
+        }
+    }
+}
+
+/// Origin and path of a request; queries carry keys.
+fn target(outgoing: &Outgoing) -> String {
+    let uri = &outgoing.head.uri;
+    let scheme = if outgoing.origin.secure { "https" } else { "http" };
+    format!("{scheme}://{}{}", outgoing.origin.authority(), uri.path())
 }
 
 /// An empty head of this status.

@@ -302,6 +302,11 @@ impl Replying {
         headers
     }
 
+    /// Has a stream said anything yet?
+    pub(super) fn content(&self) -> bool {
+        matches!(&self.form, Form::Stream { pipe, .. } if pipe.content())
+    }
+
     pub(super) fn facts(&self) -> (Usage, Option<StopReason>) {
         match &self.form {
             Form::Stream { pipe, .. } => (pipe.usage(), pipe.stop()),

@@ -6,13 +6,12 @@ use super::{
 use std::sync::Arc;
 
 use crate::admit::{Target, Ticket};
+use crate::capture::Tee;
 use crate::dialect::ReplyContext;
 use crate::headers::{self, Toward};
 use crate::passthrough::Destination;
 use crate::plan::{self, Plan, Translation};
 use crate::provider::Quirks;
-use crate::record::Mode;
-use crate::redact;
 use crate::refusal::Refusal;
 use crate::reply;
 use crate::route::Operation;
@@ -50,27 +49,13 @@ impl Planned {
 }
 
 impl Exchange {
-    /// An exchange for a request that was let in; nothing is sent before one of the `begin`s.
-    pub fn new(ticket: &Ticket, catalog: Arc<Catalog>, seed: Seed, now: Timestamp) -> Self {
-        let (mode, dialect) = match &ticket.target {
-            Target::Gateway(operation) => (Mode::Gateway, operation.dialect()),
-            Target::Passthrough(_) => (Mode::Passthrough, crate::admit::error_dialect(&ticket.head)),
+    /// An exchange for a request that was let in, with the record it began; nothing is sent before one of the `begin`s.
+    pub fn new(ticket: &mut Ticket, catalog: Arc<Catalog>, seed: Seed) -> Self {
+        let dialect = match &ticket.target {
+            Target::Gateway(operation) => operation.dialect(),
+            Target::Passthrough(_) => crate::admit::error_dialect(&ticket.head),
         };
-        let trace = catalog.debug.then(|| {
-            let title = format!("client {} {}", ticket.head.method, redact::uri(&ticket.head.uri));
-            redact::head(&title, &ticket.head.headers)
-        });
-        let record = Record {
-            trace,
-            request_id: ticket.request_id.clone(),
-            started: now,
-            mode,
-            method: ticket.head.method.as_str().to_owned(),
-            path: ticket.head.uri.path().to_owned(),
-            label: ticket.label.clone(),
-            client_dialect: Some(dialect),
-            ..Record::default()
-        };
+        let record = std::mem::take(&mut ticket.record);
         Self {
             first_byte: catalog.timeouts.first_byte,
             catalog,
@@ -78,10 +63,11 @@ impl Exchange {
             cors: ticket.cors.clone(),
             request_id: ticket.request_id.clone(),
             dialect,
-            record: Box::new(record),
+            sent_at: record.started,
+            record,
+            request_body: None,
             planned: None,
             resend: None,
-            sent_at: now,
             state: State::Head,
             steps: VecDeque::with_capacity(4),
             replied: false,
@@ -91,6 +77,7 @@ impl Exchange {
     /// The body is all here: mode 1, or mode 2 with a mapping. CPU work in the size of `body`.
     pub fn begin(&mut self, ticket: &Ticket, body: &Bytes, now: Timestamp) {
         self.record.request_bytes = body.len() as u64;
+        self.record.capture.request(body);
         let result = match &ticket.target {
             Target::Gateway(operation) => {
                 plan::plan(ticket, *operation, body, &self.catalog).map(|plan| self.planned(*operation, plan, now))
@@ -104,11 +91,17 @@ impl Exchange {
         }
     }
 
-    /// A passthrough whose body streams through.
+    /// A passthrough whose body streams through: past [`Exchange::tee`].
     pub fn begin_streaming(&mut self, ticket: &Ticket, prefix: Bytes, now: Timestamp) {
+        self.tee().push(&prefix);
         if let Target::Passthrough(destination) = &ticket.target {
             self.passthrough(ticket, destination, Body::Client { prefix }, now);
         }
+    }
+
+    /// Where the driver copies the client's body to while it streams through.
+    pub fn tee(&mut self) -> Tee {
+        self.request_body.get_or_insert_with(|| self.record.capture.tee()).clone()
     }
 
     /// The request is refused after all: a reply and a record.
@@ -122,8 +115,11 @@ impl Exchange {
     }
 
     /// The record as it would be if the client left now.
-    pub fn abandoned(&self, now: Timestamp) -> Box<Record> {
+    pub fn abandoned(&mut self, now: Timestamp) -> Box<Record> {
+        // Bodies stay here: two copies of them are not worth a rare record.
+        let capture = std::mem::take(&mut self.record.capture);
         let mut record = self.record.clone();
+        self.record.capture = capture;
         record.outcome = Outcome::ClientGone;
         record.duration = now.since(record.started);
         record.status = if self.replied { record.status } else { 499 };

@@ -96,7 +96,7 @@ fn a_refusal_names_who_serves_the_endpoint() {
 fn only_the_model_changes_in_a_form() {
     let catalog = catalog(&settings());
     for path in ["/v1/audio/transcriptions", "/v1/audio/translations", "/v1/images/edits", "/v1/whatever"] {
-        let run = Run::begin(&catalog, form_head(path), &form("whisper-1#openai"));
+        let mut run = Run::begin(&catalog, form_head(path), &form("whisper-1#openai"));
         assert_eq!(goes(&run), format!("POST https://api.openai.com{path}"));
         assert_eq!(run.sent_body(), form("whisper-1"), "{path}");
         assert_eq!(run.sent[0].head.headers["content-type"], format!("multipart/form-data; boundary={BOUNDARY}"));

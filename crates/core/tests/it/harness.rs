@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use apex_core::admit::{Admission, Target, Ticket, admit};
+use apex_core::admit::{Admission, Arrival, Target, Ticket, admit};
 use apex_core::catalog::{Catalog, Host};
 use apex_core::exchange::{Body, Exchange, Input, Outgoing, Step, TransportError, TransportErrorKind};
 use apex_core::record::Record;
@@ -43,7 +43,8 @@ pub(crate) fn bare_post(path: &str, headers: &[(&str, &str)]) -> request::Parts 
 
 /// A ticket, or the refusal's status and body.
 pub(crate) fn ticket(head: request::Parts, catalog: &Catalog) -> Result<Box<Ticket>, (u16, String)> {
-    match admit(head, catalog, false, "req_test") {
+    let arrival = Arrival { request_id: "req_test", now: START, client: None, draining: false };
+    match admit(head, catalog, &arrival) {
         Admission::Admitted(ticket) => Ok(ticket),
         Admission::Answered(whole) | Admission::Refused { whole, .. } => {
             Err((whole.parts.status.as_u16(), String::from_utf8(whole.body.to_vec()).unwrap()))
@@ -66,8 +67,8 @@ impl Run {
     /// Begins a request that is admitted.
     pub(crate) fn begin(catalog: &Arc<Catalog>, head: request::Parts, body: &(impl AsRef<[u8]> + ?Sized)) -> Self {
         let body = Bytes::copy_from_slice(body.as_ref());
-        let ticket = ticket(head, catalog).unwrap();
-        let mut exchange = Exchange::new(&ticket, Arc::clone(catalog), Seed(7), START);
+        let mut ticket = ticket(head, catalog).unwrap();
+        let mut exchange = Exchange::new(&mut ticket, Arc::clone(catalog), Seed(7));
         if matches!(ticket.target, Target::Passthrough(_)) && ticket.mapping.is_none() {
             exchange.begin_streaming(&ticket, body, START);
         } else {

@@ -42,6 +42,8 @@ impl Loaded {
         let log = &self.catalog.request_log;
         let data_dir = self.data_dir.as_ref().map(|dir| ("data_dir", quoted(&dir.to_string_lossy())));
         let rest = vec![
+            ("aepipe.bodies", self.catalog.aepipe.as_ref().is_none_or(|sink| sink.bodies).to_string()),
+            ("log.lines", self.catalog.log_lines.to_string()),
             ("passthrough.mode", format!("\"{:?}\"", passthrough.mode).to_lowercase()),
             ("passthrough.max_concurrent", passthrough.max_concurrent.to_string()),
             ("passthrough.max_concurrent_per_client", passthrough.max_concurrent_per_client.to_string()),
@@ -58,6 +60,8 @@ impl Loaded {
             ("limits.buffered_total", bytes(limits.buffered_total)),
             ("limits.head", bytes(limits.head)),
             ("limits.headers", limits.headers.to_string()),
+            ("limits.capture", bytes(limits.capture)),
+            ("limits.capture_total", bytes(limits.capture_total)),
             ("limits.uri", bytes(u64::try_from(limits.uri).unwrap_or(u64::MAX))),
             ("log.requests", log.enabled.to_string()),
             ("log.bodies", log.bodies.to_string()),

@@ -62,14 +62,10 @@ fn only_the_models_value_changes() {
 fn a_body_that_needs_no_edit_is_not_copied() {
     let settings = settings(Some("openai"));
     let catalog = catalog(&settings);
-    let ticket = harness::ticket(post("/v1/chat/completions", &[]), &catalog).unwrap();
+    let mut ticket = harness::ticket(post("/v1/chat/completions", &[]), &catalog).unwrap();
     let body = bytes::Bytes::from_static(br#"{"model":"gpt-5.5","messages":[]}"#);
-    let mut exchange = apex_core::exchange::Exchange::new(
-        &ticket,
-        std::sync::Arc::clone(&catalog),
-        apex_core::time::Seed(1),
-        harness::START,
-    );
+    let mut exchange =
+        apex_core::exchange::Exchange::new(&mut ticket, std::sync::Arc::clone(&catalog), apex_core::time::Seed(1));
     exchange.begin(&ticket, &body, harness::START);
     let apex_core::exchange::Step::Send(outgoing) = exchange.poll() else { panic!("nothing is sent") };
     let apex_core::exchange::Body::Bytes(sent) = &outgoing.body else { panic!("a streamed body") };

@@ -1,6 +1,7 @@
 use std::fmt::Write as _;
 use std::task::{Context, Poll, Waker};
 
+use apex_core::capture::Tee;
 use apex_core::exchange::TransportErrorKind;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -293,7 +294,7 @@ fn a_client_that_leaves_inside_its_body_aborts_the_request() {
             let service = service_fn(|request: Request<hyper::body::Incoming>| {
                 let (client, tell) = (client.clone(), tell.borrow_mut().take().unwrap());
                 async move {
-                    let body = OutgoingBody::Client { prefix: None, body: request.into_body() };
+                    let body = OutgoingBody::Client { prefix: None, body: request.into_body(), tee: Tee::default() };
                     let outgoing = outgoing(false, "127.0.0.1", upstream_port, Reach::Configured);
                     // On its own, as the connection drops what it waits for when its client leaves.
                     spawn_local(async move {
