@@ -36,6 +36,8 @@ pub struct Settings {
     pub log: Log,
     /// Directory of what the native server keeps; default: the user's data directory.
     pub data_dir: Option<String>,
+    /// Prices besides those the program comes with.
+    pub prices: crate::price::Written,
 }
 
 /// Certificate and key files of the listener.

@@ -10,8 +10,10 @@ use super::{
 };
 use crate::capture::{Budget, CaptureLimits, Masks};
 use crate::credentials;
+use crate::price::Book;
 use crate::provider::Provider;
 use crate::provider::table::{ROWS, row};
+use crate::refusal::echo;
 use crate::secret::Secret;
 use crate::settings::{Problem, Settings};
 use crate::time::duration;
@@ -76,6 +78,7 @@ impl Build<'_> {
             budget: Budget::new(usize::try_from(limits.capture_total).unwrap_or(usize::MAX)),
         });
         let mut catalog = Catalog {
+            prices: self.prices(&providers),
             gateway_token,
             providers,
             default_provider: settings.default_provider.clone(),
@@ -164,6 +167,23 @@ impl Build<'_> {
                 );
             }
         }
+    }
+
+    fn prices(&mut self, providers: &BTreeMap<String, Provider>) -> Book {
+        if self.settings.prices.file.is_some() && !self.host.native {
+            self.problem("prices.file", "needs a file system: write the rows under prices.rows");
+        }
+        let rows = &self.settings.prices.rows;
+        let unknown =
+            rows.iter().enumerate().flat_map(|(number, row)| row.providers.iter().map(move |id| (number, id)));
+        for (number, id) in unknown.filter(|(_, id)| !id.contains('*') && !providers.contains_key(*id)) {
+            let known = providers.keys().cloned().collect::<Vec<_>>().join(", ");
+            self.problem(
+                format!("prices.rows[{number}].providers"),
+                format!("`{}` names no provider; known: {known}", echo(id)),
+            );
+        }
+        Book::new(rows, &mut self.problems)
     }
 
     fn passthrough(&mut self) -> Passthrough {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::capture::{CaptureLimits, Masks};
+use crate::price::Book;
 use crate::provider::Provider;
 use crate::secret::Secret;
 
@@ -37,6 +38,7 @@ pub struct Catalog {
     pub capture: Option<CaptureLimits>,
     /// Every secret above.
     pub masks: Arc<Masks>,
+    pub prices: Book,
 }
 
 /// What the native server keeps of each exchange.

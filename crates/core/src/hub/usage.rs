@@ -1,5 +1,7 @@
 //! Token counts as disjoint counters; every dialect's view is computed from them.
 
+use crate::money::Money;
+
 /// Tokens of one reply. Unknown is not zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -15,6 +17,10 @@ pub struct Usage {
     pub output: Option<u64>,
     /// The part of `output` that was reasoning.
     pub reasoning: Option<u64>,
+    /// What the provider says the reply costs.
+    pub reported_cost: Option<Money>,
+    /// The bill has a part that these counts do not tell: audio, searches, another class of service.
+    pub beyond_tokens: bool,
 }
 
 impl Usage {
@@ -40,6 +46,8 @@ impl Usage {
         take(&mut self.cache_write_1h, newer.cache_write_1h);
         take(&mut self.output, newer.output);
         take(&mut self.reasoning, newer.reasoning);
+        self.reported_cost = newer.reported_cost.or(self.reported_cost);
+        self.beyond_tokens |= newer.beyond_tokens;
     }
 
     /// All input: uncached, read and written.

@@ -16,6 +16,7 @@ mod exchange;
 mod harness;
 mod openai_chat;
 mod pitfalls;
+mod prices;
 mod providers;
 mod relay;
 mod upstream_error;

@@ -5,6 +5,7 @@ mod env;
 mod expand;
 mod host;
 mod layer;
+mod prices;
 mod problem;
 mod read;
 mod show;
@@ -26,6 +27,7 @@ use figment::{Profile, Provider};
 
 use host::loopback;
 use layer::Layer;
+use prices::PriceFile;
 use read::{Leaf, Merged};
 
 /// Where settings may come from.
@@ -63,13 +65,14 @@ pub(crate) struct Loaded {
     pub(crate) file: Option<PathBuf>,
     /// Where the gateway keeps what it keeps; none if there is no place for it.
     pub(crate) data_dir: Option<PathBuf>,
+    prices: Option<PathBuf>,
     leaves: Vec<Leaf>,
 }
 
 impl Loaded {
     /// Files besides the configuration itself whose change is a change of it.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
-        self.bind.files.clone()
+        self.bind.files.iter().chain(&self.prices).cloned().collect()
     }
 }
 
@@ -111,7 +114,7 @@ pub(crate) fn load(
     }
 
     let mut merged = Merged::new(figment);
-    let (settings, found) = merged.settings();
+    let (mut settings, found) = merged.settings();
     problems.extend(found);
     if written.contains_key("gateway_token") && settings.gateway_token.as_ref().is_none_or(String::is_empty) {
         let name = file.as_ref().map(|f| f.display().to_string()).unwrap_or_default();
@@ -122,6 +125,7 @@ pub(crate) fn load(
     let beside = file.as_deref().and_then(Path::parent).unwrap_or_else(|| Path::new(""));
     let in_file = merged.origin("data_dir") == file.as_ref().map(|file| file.display().to_string());
     let data_dir = host::data_dir(&settings, if in_file { beside } else { Path::new("") }, environment);
+    let prices = PriceFile::read(&mut settings, beside, &mut problems);
     let bind = host::bind(&settings, beside, &mut problems);
     let network = host::network(&settings, beside, &mut problems);
     let loopback = bound.or(bind.as_ref().map(|bind| bind.address)).is_none_or(loopback);
@@ -130,7 +134,12 @@ pub(crate) fn load(
         Err(found) => {
             // What was taken away above is told already.
             let new = found.into_iter().filter(|p| problems.iter().all(|known| known.path != p.path));
-            let new: Vec<Problem> = new.map(|p| Problem::new(p.path, p.what)).collect();
+            let new = new.map(|p| Problem::new(p.path, p.what));
+            let place = |p: Problem| match &prices {
+                Some(file) => file.place(p),
+                None => p,
+            };
+            let new: Vec<Problem> = new.map(place).collect();
             problems.extend(new);
             None
         }
@@ -148,6 +157,7 @@ pub(crate) fn load(
             network: Arc::new(network),
             file,
             data_dir,
+            prices: prices.map(|file| file.path),
             leaves: merged.leaves(),
         }),
         _ => Err(Problems(problems)),

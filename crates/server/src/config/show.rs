@@ -6,6 +6,7 @@ use std::time::Duration;
 use figment::value::Value;
 
 use super::Loaded;
+use super::problem::dotted;
 use super::read::is_secret;
 
 impl fmt::Display for Loaded {
@@ -87,7 +88,14 @@ fn toml(value: &Value) -> String {
             let items: Vec<String> = items.iter().map(toml).collect();
             format!("[{}]", items.join(", "))
         }
-        Value::Dict(..) | Value::Empty(..) => "{}".to_owned(),
+        Value::Dict(_, dict) => {
+            let members: Vec<String> = dict
+                .iter()
+                .map(|(key, value)| format!("{} = {}", dotted(std::slice::from_ref(key)), toml(value)))
+                .collect();
+            format!("{{ {} }}", members.join(", "))
+        }
+        Value::Empty(..) => "{}".to_owned(),
     }
 }
 

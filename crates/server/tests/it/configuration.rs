@@ -74,6 +74,49 @@ fn check_shows_what_applies_and_where_it_is_from() {
 }
 
 #[test]
+fn prices_come_from_the_file_they_are_in() {
+    let dir = Dir::new();
+    let config =
+        "[prices]\nfile = \"prices.toml\"\n[[prices.rows]]\nproviders = [\"openai\"]\nmodels = [\"m\"]\ninput = 1";
+    dir.write("apex.toml", config);
+    dir.write("prices.toml", "[[rows]]\nproviders = [\"openai\"]\nmodels = [\"n*\"]\ninput = 0.25\noutput = 2");
+    let check = || output(&dir, &["check"], &[]);
+    let out = check();
+    let text = String::from_utf8(out.stdout).unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let rows = r#"prices.rows = [{ input = 1, models = ["m"], providers = ["openai"] }]  # apex.toml"#;
+    assert!(text.lines().any(|l| l == rows), "{text}");
+    for (name, file, said) in [
+        (
+            "prices.toml",
+            "[[rows]]\nproviders = [\"opnai\"]\nmodels = [\"n\"]\ninput = -1",
+            "rows[0].input: must be US dollars for a million tokens",
+        ),
+        (
+            "prices.toml",
+            "[[rows]]\nproviders = [\"opnai\"]\nmodels = [\"n\"]",
+            "rows[0].providers: `opnai` names no provider; known: ",
+        ),
+        ("prices.toml", "[[rows]]\ninputs = 1", "inputs"),
+        (
+            "prices.json",
+            r#"{"rows":[{"providers":["openai"],"models":["m"],"from":"soon"}]}"#,
+            "rows[0].from: must be a day like 2026-11-25 (prices.json)",
+        ),
+        ("prices.json", "{", "prices.file: "),
+        ("missing.toml", "", "prices.file: cannot be read: "),
+    ] {
+        dir.write("apex.toml", &config.replace("prices.toml", name));
+        if name != "missing.toml" {
+            dir.write(name, file);
+        }
+        let out = check();
+        let text = String::from_utf8(out.stderr).unwrap();
+        assert!(!out.status.success() && text.contains(said), "`{said}` is missing in:\n{text}");
+    }
+}
+
+#[test]
 fn a_broken_file_is_told_without_its_text() {
     let dir = Dir::new();
     dir.write("apex.toml", "gateway_token = \"sk-secret\n");

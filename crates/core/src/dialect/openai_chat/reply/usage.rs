@@ -31,6 +31,7 @@ pub(super) fn read(raw: &RawValue, reasoning_outside: bool) -> Option<Usage> {
         cache_write_1h: None,
         output: completion.map(|c| output_total(c, prompt, total, reasoning.filter(|_| reasoning_outside))),
         reasoning,
+        ..Usage::default()
     })
 }
 
