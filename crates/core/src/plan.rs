@@ -45,6 +45,10 @@ pub struct Plan {
 pub struct Translation {
     pub aliases: Aliases,
     pub include_usage: bool,
+    /// A Gemini client wants to see thoughts.
+    pub show_thoughts: bool,
+    /// A Gemini client wants its stream as a JSON array.
+    pub json_array: bool,
 }
 
 /// Plans one request. CPU work in the size of `body`: callers move large ones off the runtime thread.
@@ -80,13 +84,16 @@ pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catal
         }
     } else {
         let target = Target { provider: &provider.id, model: &upstream_model, quirks: provider.quirks };
-        let (encoded, include_usage) = translate(document.text(), client_dialect, upstream_dialect, &target)?;
+        let (encoded, include_usage, show_thoughts) =
+            translate(document.text(), client_dialect, upstream_dialect, &target)?;
         losses = encoded.losses;
         if client_dialect == Dialect::Anthropic && ticket.head.headers.contains_key("anthropic-beta") {
             losses.drop("anthropic-beta");
         }
         extra = encoded.headers;
-        (encoded.body.into(), Some(Translation { aliases: encoded.aliases, include_usage }))
+        let json_array = false;
+        let translation = Translation { aliases: encoded.aliases, include_usage, show_thoughts, json_array };
+        (encoded.body.into(), Some(translation))
     };
     refuse_adjustments(ticket, &losses)?;
 
@@ -175,10 +182,16 @@ fn stream_of(document: &Document<'_>) -> Result<bool, Refusal> {
     Ok(document.single("stream").map_err(Refusal::Document)? == Some("true"))
 }
 
-fn translate(body: &str, from: Dialect, to: Dialect, target: &Target<'_>) -> Result<(dialect::Encoded, bool), Refusal> {
+/// The request for the upstream, and whether the client wants usage and thoughts to be shown.
+fn translate(
+    body: &str,
+    from: Dialect,
+    to: Dialect,
+    target: &Target<'_>,
+) -> Result<(dialect::Encoded, bool, bool), Refusal> {
     let request = dialect::decode_request(from, body).map_err(Refusal::InvalidRequest)?;
     let encoded = dialect::encode_request(to, &request, target).map_err(Refusal::Untranslatable)?;
-    Ok((encoded, request.include_usage))
+    Ok((encoded, request.include_usage, request.show_thoughts))
 }
 
 /// `x-apex-strict: true` turns adjustments into a refusal.

@@ -99,6 +99,9 @@ impl Reader {
         let has = |word: &str| memmem::find(raw, word.as_bytes()).is_some();
         match self {
             Self::Decoder { dialect: Dialect::Anthropic, .. } => has("message_") || has("error"),
+            Self::Decoder { dialect: Dialect::Gemini, .. } => {
+                ["finish", "usage", "error", "Feedback", "_feedback"].into_iter().any(has)
+            }
             // `"finish_reason":null` is in every chunk; a reason is a string.
             Self::Decoder { .. } => {
                 has("[DONE]")

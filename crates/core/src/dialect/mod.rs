@@ -94,6 +94,10 @@ pub struct ReplyContext {
     pub created: u64,
     /// A streaming Chat client asked for the usage chunk.
     pub include_usage: bool,
+    /// A Gemini client wants to see thoughts.
+    pub show_thoughts: bool,
+    /// A Gemini client asked for a stream as one JSON array, not as server-sent events.
+    pub json_array: bool,
     /// Our request id, for Anthropic error bodies.
     pub request_id: String,
     /// The provider's id, written into envelopes of opaque state.
@@ -206,7 +210,9 @@ pub fn encode_stream_error(dialect: Dialect, failure: &Failure, request_id: &str
 pub const fn keep_alive(dialect: Dialect) -> &'static [u8] {
     match dialect {
         Dialect::Anthropic => b"event: ping\ndata: {\"type\":\"ping\"}\n\n",
-        Dialect::Cohere | Dialect::Gemini | Dialect::OpenAiChat | Dialect::OpenAiResponses => b": keep-alive\n\n",
+        // Google's SDKs fail on comments: an empty line is all they take.
+        Dialect::Gemini => b"\n",
+        Dialect::Cohere | Dialect::OpenAiChat | Dialect::OpenAiResponses => b": keep-alive\n\n",
     }
 }
 

@@ -41,6 +41,8 @@ impl Planned {
             id: dressing.id.clone(),
             created: dressing.created,
             include_usage: self.translation.as_ref().is_some_and(|t| t.include_usage),
+            show_thoughts: self.translation.as_ref().is_some_and(|t| t.show_thoughts),
+            json_array: self.translation.as_ref().is_some_and(|t| t.json_array),
             request_id: dressing.request_id.clone(),
             provider: self.provider.clone(),
             upstream_model: self.upstream_model.clone(),

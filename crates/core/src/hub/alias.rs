@@ -35,6 +35,20 @@ impl Aliases {
         JsonStr::owned(&sent)
     }
 
+    /// The name to send for `original`: itself where it fits `limit` and `is_legal`, else a stable alias that begins with
+    /// `_`.
+    pub fn fitted<'a>(&mut self, original: &JsonStr<'a>, limit: usize, is_legal: impl Fn(&str) -> bool) -> JsonStr<'a> {
+        let text = original.text();
+        if !text.is_empty() && text.len() <= limit && is_legal(&text) {
+            return original.clone();
+        }
+        let sent = format!("_{}", alias_name(&text, limit.saturating_sub(1)));
+        if !self.names.iter().any(|(s, _)| *s == sent) {
+            self.names.push((sent.clone(), text.into_owned()));
+        }
+        JsonStr::owned(&sent)
+    }
+
     /// The caller's name for a tool name the upstream used.
     pub fn original<'a>(&self, sent: JsonStr<'a>) -> JsonStr<'a> {
         if self.names.is_empty() {

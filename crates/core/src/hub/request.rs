@@ -34,6 +34,8 @@ pub struct Request<'a> {
     /// Number of choices asked for.
     pub n: Option<u64>,
     pub reasoning: ReasoningWish,
+    /// A Gemini client asked to see thoughts (`includeThoughts`); others see them unasked.
+    pub show_thoughts: bool,
     pub output: OutputFormat<'a>,
     /// The end user, as the caller names them (`safety_identifier`, `user`, `metadata.user_id`).
     pub user: Option<JsonStr<'a>>,
@@ -59,6 +61,7 @@ impl Request<'_> {
             stop: Vec::new(),
             n: None,
             reasoning: ReasoningWish::default(),
+            show_thoughts: false,
             output: OutputFormat::Text,
             user: None,
             service_tier: None,
@@ -234,8 +237,8 @@ pub enum Tool<'a> {
     Function {
         name: JsonStr<'a>,
         description: Option<JsonStr<'a>>,
-        /// The schema as written; absent means no arguments.
-        schema: Option<&'a RawValue>,
+        /// The schema as written (or put into JSON Schema by its decoder); absent means no arguments.
+        schema: Option<Cow<'a, RawValue>>,
         strict: Option<bool>,
         cache: Option<CacheMark<'a>>,
         ext: Ext<'a>,
@@ -370,7 +373,7 @@ pub enum OutputFormat<'a> {
     JsonSchema {
         name: Option<JsonStr<'a>>,
         description: Option<JsonStr<'a>>,
-        schema: &'a RawValue,
+        schema: Cow<'a, RawValue>,
         strict: Option<bool>,
         ext: Ext<'a>,
     },

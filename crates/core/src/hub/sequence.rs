@@ -68,9 +68,8 @@ impl Sequencer {
                 self.usage.merge(&usage);
                 out.push(event);
             }
-            // After the stop only numbers are news.
-            Event::BlockStart { .. } | Event::Delta { .. } | Event::BlockStop { .. } | Event::Citation { .. }
-                if self.stop.is_some() => {}
+            // After the stop only numbers and sources of the last text are news.
+            Event::BlockStart { .. } | Event::Delta { .. } if self.stop.is_some() => {}
             Event::BlockStart { key, block } => self.start(key, block, out),
             Event::Delta { key, delta } => self.delta(key, delta, out),
             Event::BlockStop { key } => self.block_stop(key, out),
@@ -193,7 +192,10 @@ impl Sequencer {
             }
             Some(_) => {}
             None => {
-                if let Some(open) = self.open {
+                // Sources may still come for a text (Gemini): it stays open to the end.
+                if let Some(open) = self.open
+                    && (open.kind != Kind::Text || !self.queue.is_empty())
+                {
                     self.close(open, out);
                 }
                 self.queue.iter_mut().for_each(|q| q.stopped = true);
@@ -207,6 +209,9 @@ impl Sequencer {
         if self.stop.is_none() {
             let reason = if self.any_call { StopReason::ToolCalls } else { StopReason::EndTurn };
             self.hold_stop(Stop::plain(reason, JsonStr::default()), out);
+        }
+        if let Some(open) = self.open {
+            self.close(open, out);
         }
         out.extend(self.stop.clone().map(Event::Stop));
         if !self.usage.is_unknown() {

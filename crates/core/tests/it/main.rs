@@ -13,6 +13,7 @@ mod anthropic;
 mod corpus;
 mod endpoints;
 mod exchange;
+mod gemini;
 mod harness;
 mod openai_chat;
 mod pitfalls;

@@ -89,7 +89,7 @@ fn tool(raw: &RawValue) -> Result<Tool<'_>, WireError> {
     Ok(Tool::Function {
         name: m.need_str("name")?,
         description: m.take_str("description")?,
-        schema: m.take("input_schema"),
+        schema: m.take("input_schema").map(Cow::Borrowed),
         strict: m.take_bool("strict")?,
         cache: m.take("cache_control").map(CacheMark),
         ext: m.into_rest(),
@@ -161,7 +161,13 @@ fn format(raw: &RawValue) -> Result<OutputFormat<'_>, WireError> {
     if kind(schema) != Kind::Object {
         return Err(WireError::new("schema", "expected an object"));
     }
-    Ok(OutputFormat::JsonSchema { name: None, description: None, schema, strict: None, ext: m.into_rest() })
+    Ok(OutputFormat::JsonSchema {
+        name: None,
+        description: None,
+        schema: Cow::Borrowed(schema),
+        strict: None,
+        ext: m.into_rest(),
+    })
 }
 
 /// Keeps what is left of `parent` under dotted names.

@@ -246,7 +246,7 @@ fn function<'r>(cx: &mut Context<'r>, tool: &'r Tool<'r>, at: usize) -> Result<D
         cx.losses.drop(format!("tools.function.{key}"));
     }
     let mut description = description.clone();
-    let mut schema = schema::for_tool(*schema)
+    let mut schema = schema::for_tool(schema.as_deref())
         .map_err(|what| Untranslatable::new(format!("tools[{at}].function.parameters"), what))?;
     if let Some(words) = schema.moved {
         cx.losses.approx("tools.function.parameters");

@@ -5,14 +5,15 @@ use std::borrow::Cow;
 use crate::dialect::openai_chat::wire::NAME_LIMIT;
 use crate::hub::{
     Arguments, CacheMark, Document, Image, MediaSource, Opaque, OpaqueKind, Part, Reasoning, Text, ToolCall, ToolKind,
-    Turn, Untranslatable, media,
+    Turn, Untranslatable,
+    history::{self, Rendered},
+    media,
 };
 use crate::json::{JsonStr, RawValue};
 use crate::provider::ReasoningField;
 
 use super::Encoder;
 use super::answer::Answer;
-use super::history::{self, Rendered};
 
 /// A content part to be written.
 #[derive(Debug)]
@@ -50,9 +51,6 @@ pub(super) enum Thought<'r> {
         signature: Option<JsonStr<'r>>,
     },
 }
-
-/// A line that Claude Code puts before the system prompt; it changes with every version and means nothing elsewhere.
-const BILLING: &str = "x-anthropic-billing-header";
 
 impl<'r> Piece<'r> {
     pub(super) fn plain(text: JsonStr<'r>) -> Self {
@@ -108,7 +106,7 @@ impl<'r> Encoder<'r> {
     ) -> Result<(), Untranslatable> {
         for (n, part) in turn.parts.iter().enumerate() {
             if let Part::Text(text) = part
-                && text.text.as_escaped().starts_with(BILLING)
+                && text.text.as_escaped().starts_with(history::BILLING)
             {
                 self.losses.drop(format!("{path}[{n}]"));
                 continue;

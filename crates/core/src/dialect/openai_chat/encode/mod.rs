@@ -6,7 +6,6 @@
 
 mod answer;
 mod content;
-mod history;
 mod message;
 mod own;
 mod plan;

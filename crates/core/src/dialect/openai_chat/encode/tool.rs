@@ -60,7 +60,7 @@ impl<'r> Encoder<'r> {
                 Some(Offer::Function {
                     name,
                     description: self.described(description.as_ref(), ext),
-                    schema: *schema,
+                    schema: schema.as_deref(),
                     strict: *strict,
                     cache: *cache,
                 })
@@ -264,7 +264,7 @@ fn own_function(tool: &Tool<'_>, a: &mut Arr<'_>) {
         o.obj("function", |o| {
             o.str("name", name);
             maybe(o, "description", description.as_ref());
-            maybe_raw(o, "parameters", *schema);
+            maybe_raw(o, "parameters", schema.as_deref());
             if let Some(strict) = strict {
                 o.bool("strict", *strict);
             }

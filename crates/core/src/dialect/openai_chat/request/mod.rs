@@ -106,7 +106,7 @@ fn json_schema<'a>(m: &mut Members<'a>) -> Result<Option<OutputFormat<'a>>, Wire
     Ok(Some(OutputFormat::JsonSchema {
         name: inner.take_str("name").map_err(under)?,
         description: inner.take_str("description").map_err(under)?,
-        schema,
+        schema: Cow::Borrowed(schema),
         strict: inner.take_bool("strict").map_err(under)?,
         ext: rest(inner),
     }))

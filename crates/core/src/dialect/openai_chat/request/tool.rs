@@ -68,7 +68,7 @@ fn function<'a>(mut m: Members<'a>, cache: Option<CacheMark<'a>>, mut ext: Ext<'
     }
     let strict = m.take_bool("strict")?;
     rest_under("function", m, &mut ext);
-    Ok(Tool::Function { name, description, schema, strict, cache, ext })
+    Ok(Tool::Function { name, description, schema: schema.map(Cow::Borrowed), strict, cache, ext })
 }
 
 /// The choice; none if it is one we do not know, which the caller keeps raw.

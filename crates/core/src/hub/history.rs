@@ -6,9 +6,12 @@ use std::fmt::Write;
 
 use crate::json::{JsonStr, Kind, Members, RawValue, elements, kind};
 
+/// A line that Claude Code puts before the system prompt; it changes with every version and means nothing elsewhere.
+pub const BILLING: &str = "x-anthropic-billing-header";
+
 /// What becomes of a block.
 #[derive(Debug)]
-pub(super) enum Rendered {
+pub enum Rendered {
     /// It means nothing here.
     Nothing,
     /// Leaving it out would lose the conversation.
@@ -17,7 +20,7 @@ pub(super) enum Rendered {
 }
 
 /// Renders the block `raw` of this kind.
-pub(super) fn render(kind: &str, raw: &RawValue) -> Rendered {
+pub fn render(kind: &str, raw: &RawValue) -> Rendered {
     let Ok(m) = Members::of(raw) else { return Rendered::Nothing };
     let text = match kind {
         "browser_state" => format!("[browser state] {}", raw.get()),

@@ -1,0 +1,183 @@
+//! Names and small forms of the wire: <https://ai.google.dev/api/generate-content>.
+//!
+//! The API is a protocol buffer in JSON (<https://protobuf.dev/programming-guides/json/>): it writes camelCase and takes
+//! `snake_case` as well, 64-bit integers may come as strings, bytes are base64 in the standard or the URL-safe alphabet.
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+use crate::json::{Ext, JsonStr, Kind, Members, RawValue, WireError, as_u64, elements, kind};
+
+/// The word that stands for a thought signature which is lost: the API takes it on the first call of a step
+/// (<https://ai.google.dev/gemini-api/docs/thought-signatures>).
+pub(super) const SKIP_SIGNATURE: &str = "skip_thought_signature_validator";
+
+/// Longest name of a function at this and the last generation.
+pub(super) const NAME_LIMIT: usize = 64;
+
+/// Most stop sequences.
+pub(super) const MAX_STOP: usize = 5;
+
+/// Content roles.
+pub(super) const USER: &str = "user";
+pub(super) const MODEL: &str = "model";
+
+const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+    .with_decode_allow_trailing_bits(true);
+const STANDARD: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::STANDARD, LENIENT);
+
+/// Takes a member by its camelCase name, or by its `snake_case` one; `null` counts as absent.
+pub(super) fn take<'a>(m: &mut Members<'a>, key: &str) -> Option<&'a RawValue> {
+    let (camel, snake) = (m.take(key), snake(key).and_then(|s| m.take(&s)));
+    camel.or(snake)
+}
+
+/// Is the member there, in either spelling?
+pub(super) fn has(m: &Members<'_>, key: &str) -> bool {
+    let there = |raw: &RawValue| kind(raw) != Kind::Null;
+    m.get(key).is_some_and(there) || snake(key).is_some_and(|s| m.get(&s).is_some_and(there))
+}
+
+fn snake(key: &str) -> Option<String> {
+    key.bytes().any(|b| b.is_ascii_uppercase()).then(|| {
+        key.chars().fold(String::with_capacity(key.len() + 4), |mut out, c| {
+            if c.is_ascii_uppercase() {
+                out.push('_');
+            }
+            out.push(c.to_ascii_lowercase());
+            out
+        })
+    })
+}
+
+/// Takes a string, as it was escaped.
+pub(super) fn take_str<'a>(m: &mut Members<'a>, key: &str) -> Result<Option<JsonStr<'a>>, WireError> {
+    take(m, key).map(|raw| JsonStr::from_raw(raw).ok_or_else(|| WireError::new(key, "expected a string"))).transpose()
+}
+
+/// Takes a string that must be there.
+pub(super) fn need_str<'a>(m: &mut Members<'a>, key: &str) -> Result<JsonStr<'a>, WireError> {
+    take_str(m, key)?.ok_or_else(|| WireError::new(key, "missing required member"))
+}
+
+/// Takes a string, decoded.
+pub(super) fn take_text<'a>(m: &mut Members<'a>, key: &str) -> Result<Option<Cow<'a, str>>, WireError> {
+    Ok(take_str(m, key)?.map(JsonStr::into_text))
+}
+
+/// Takes a boolean.
+pub(super) fn take_bool(m: &mut Members<'_>, key: &str) -> Result<Option<bool>, WireError> {
+    take(m, key)
+        .map(|raw| match raw.get() {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err(WireError::new(key, "expected true or false")),
+        })
+        .transpose()
+}
+
+/// Takes a number, as it was spelled.
+pub(super) fn take_number<'a>(m: &mut Members<'a>, key: &str) -> Result<Option<&'a RawValue>, WireError> {
+    take(m, key)
+        .map(|raw| if kind(raw) == Kind::Number { Ok(raw) } else { Err(WireError::new(key, "expected a number")) })
+        .transpose()
+}
+
+/// Takes a non-negative integer, also one in a string.
+pub(super) fn take_u64(m: &mut Members<'_>, key: &str) -> Result<Option<u64>, WireError> {
+    take(m, key)
+        .map(|raw| number(raw).ok_or_else(|| WireError::new(key, "expected a non-negative integer")))
+        .transpose()
+}
+
+/// A non-negative integer, as a number or in a string.
+pub(super) fn number(raw: &RawValue) -> Option<u64> {
+    match JsonStr::from_raw(raw) {
+        Some(text) => text.text().parse().ok(),
+        None => as_u64(raw),
+    }
+}
+
+/// Takes an object.
+pub(super) fn take_object<'a>(m: &mut Members<'a>, key: &str) -> Result<Option<Members<'a>>, WireError> {
+    take(m, key).map(|raw| Members::of(raw).map_err(|e| e.under(key))).transpose()
+}
+
+/// Takes an array; one object in its place is a list of one, as some clients send it.
+pub(super) fn take_list<'a>(m: &mut Members<'a>, key: &str) -> Result<Vec<&'a RawValue>, WireError> {
+    match take(m, key) {
+        None => Ok(Vec::new()),
+        Some(raw) if kind(raw) == Kind::Object => Ok(vec![raw]),
+        Some(raw) => elements(raw).map_err(|e| e.under(key)),
+    }
+}
+
+/// A member that holds text, if it does.
+pub(super) fn lenient<'a>(m: &mut Members<'a>, key: &str) -> JsonStr<'a> {
+    take_str(m, key).ok().flatten().unwrap_or_default()
+}
+
+/// What nobody took, under dotted names, so that it can be named (or written back).
+pub(super) fn keep<'a>(parent: &str, members: Members<'a>, left: &mut Ext<'a>) {
+    let rest = members.into_rest().into_iter().filter(|(_, raw)| kind(raw) != Kind::Null);
+    left.extend(rest.map(|(key, raw)| (Cow::Owned(format!("{parent}.{key}")), raw)));
+}
+
+/// Base64 in the standard alphabet with padding, from either alphabet.
+pub(super) fn standard(data: JsonStr<'_>) -> JsonStr<'_> {
+    let odd = |b: u8| !(b.is_ascii_alphanumeric() || b == b'+' || b == b'/' || b == b'=');
+    if data.as_escaped().len().is_multiple_of(4) && !data.as_escaped().bytes().any(odd) {
+        return data;
+    }
+    let mut clean: String = data
+        .text()
+        .chars()
+        .filter(|c| !c.is_whitespace() && *c != '=')
+        .map(|c| match c {
+            '-' => '+',
+            '_' => '/',
+            other => other,
+        })
+        .collect();
+    while !clean.len().is_multiple_of(4) {
+        clean.push('=');
+    }
+    JsonStr::owned(&clean)
+}
+
+/// The bytes of base64 text in either alphabet.
+pub(super) fn bytes(data: &JsonStr<'_>) -> Option<Vec<u8>> {
+    STANDARD.decode(standard(data.borrowed()).text().as_bytes()).ok()
+}
+
+/// Standard base64 of `text`.
+pub(super) fn encoded(text: &[u8]) -> String {
+    base64::prelude::BASE64_STANDARD.encode(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_spellings_are_read() {
+        let mut m = Members::parse(r#"{"max_output_tokens":"12","topP":0.5,"inlineData":null}"#).unwrap();
+        assert!(has(&m, "maxOutputTokens") && !has(&m, "inlineData"));
+        assert_eq!(take_u64(&mut m, "maxOutputTokens").unwrap(), Some(12));
+        assert_eq!(take_number(&mut m, "topP").unwrap().unwrap().get(), "0.5");
+        assert!(take(&mut m, "inlineData").is_none());
+        assert!(m.into_rest().is_empty());
+    }
+
+    #[test]
+    fn both_alphabets_are_read() {
+        for (given, want) in [("_-8=", "/+8="), ("aGk", "aGk="), ("aGk=", "aGk="), ("a G\\nk=", "aGk="), ("", "")] {
+            assert_eq!(standard(JsonStr::written(given)).text(), want, "{given}");
+        }
+        assert_eq!(bytes(&JsonStr::written("aGk")).unwrap(), b"hi");
+        assert!(bytes(&JsonStr::written("!")).is_none());
+    }
+}

@@ -1,0 +1,110 @@
+//! Thought signatures and foreign state over two turns (pitfalls 74 to 77).
+
+use apex_core::dialect::{Dialect, encode_reply};
+use apex_core::hub::Reply;
+use serde_json::{Value, json};
+
+use super::{check, context, encode, folded, json as parse, stream, to_gemini, whole};
+
+const SKIP: &str = "skip_thought_signature_validator";
+
+/// Thinking, text, and two parallel calls of which the first is signed, as Gemini 3 sends them.
+const FIRST: &str = r#"{"candidates":[{"content":{"role":"model","parts":[{"text":"Hm.","thought":true},{"text":"Both.","thoughtSignature":"dGV4dA=="},{"functionCall":{"id":"c1","name":"f","args":{"a":1}},"thoughtSignature":"Y2FsbA=="},{"functionCall":{"id":"c2","name":"f","args":{"a":2}}}]},"finishReason":"STOP"}],"responseId":"r","modelVersion":"gemini-3-pro"}"#;
+
+/// What an Anthropic client sends after `reply`: its blocks as they came, and the results of its calls.
+fn anthropic_turn(reply: &Reply, drop_thinking: bool) -> String {
+    let message = parse(encode_reply(Dialect::Anthropic, reply, &context()));
+    let blocks: Vec<Value> = message["content"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|b| !(drop_thinking && b["type"] == "thinking"))
+        .cloned()
+        .collect();
+    let results: Vec<Value> = blocks
+        .iter()
+        .filter(|b| b["type"] == "tool_use")
+        .map(|b| json!({"type":"tool_result","tool_use_id":b["id"],"content":"ok"}))
+        .collect();
+    json!({"model":"m","max_tokens":99,"messages":[
+        {"role":"user","content":"go"},{"role":"assistant","content":blocks},{"role":"user","content":results}]})
+    .to_string()
+}
+
+fn signatures(body: &Value) -> Vec<Value> {
+    body["contents"][1]["parts"].as_array().unwrap().iter().map(|p| p["thoughtSignature"].clone()).collect()
+}
+
+#[test]
+fn an_anthropic_client_brings_signatures_back() {
+    for reply in [folded(whole(FIRST)), folded(stream(&[FIRST]))] {
+        let body = anthropic_turn(&reply, false);
+        let (found, losses) = to_gemini(Dialect::Anthropic, "gemini-3-pro", &body);
+        check(&found).unwrap();
+        let parts = &found["contents"][1]["parts"];
+        assert_eq!(parts[0], json!({"text":"Both.","thoughtSignature":"dGV4dA=="}));
+        assert_eq!(signatures(&found), [json!("dGV4dA=="), json!("Y2FsbA=="), Value::Null], "{found}");
+        assert_eq!(parts[1]["functionCall"]["id"], "c1");
+        // The thought's words are not sent: Gemini does not read them.
+        assert_eq!(losses, "messages.thinking=drop");
+        // A client that drops thinking, and another generation that needs none.
+        let (found, _) = to_gemini(Dialect::Anthropic, "gemini-3-pro", &anthropic_turn(&reply, true));
+        assert_eq!(signatures(&found), [Value::Null, json!(SKIP), Value::Null], "{found}");
+        let (found, _) = to_gemini(Dialect::Anthropic, "gemini-2.5-flash", &anthropic_turn(&reply, true));
+        assert_eq!(signatures(&found), [Value::Null, Value::Null, Value::Null]);
+    }
+}
+
+/// A switch of model: state of one is nothing to another, and that is told.
+#[test]
+fn another_model_gets_none_of_it() {
+    let body = anthropic_turn(&folded(whole(FIRST)), false);
+    let (found, losses) = to_gemini(Dialect::Anthropic, "gemini-4-pro", &body);
+    assert_eq!(signatures(&found), [Value::Null, json!(SKIP), Value::Null]);
+    assert!(losses.contains("messages.thinking=drop"), "{losses}");
+    // pitfalls 77 and 142: Anthropic must never see it.
+    let encoded = encode(Dialect::Anthropic, Dialect::Anthropic, "claude-sonnet-4-6", &body).unwrap();
+    let text = String::from_utf8(encoded.body).unwrap();
+    assert!(!text.contains("gw1.") && !text.contains("Y2FsbA"), "{text}");
+    // A real signature of Anthropic's is nothing to Gemini.
+    let body = r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"a"},{"role":"assistant","content":[{"type":"thinking","thinking":"t","signature":"EqQB"},{"type":"tool_use","id":"1","name":"f","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"1","content":"x"}]}]}"#;
+    let (found, losses) = to_gemini(Dialect::Anthropic, "gemini-3-pro", body);
+    assert_eq!(signatures(&found), [json!(SKIP)]);
+    assert_eq!(losses, "messages.thinking=drop");
+}
+
+/// A Gemini client keeps Anthropic's signature for it, and the way back restores it.
+#[test]
+fn a_gemini_client_carries_state_of_others() {
+    let message = r#"{"id":"msg_1","type":"message","role":"assistant","model":"claude-x","content":[{"type":"thinking","thinking":"t","signature":"EqQBSIG"},{"type":"tool_use","id":"toolu_1","name":"f","input":{"a":1}}],"stop_reason":"tool_use","usage":{"input_tokens":1,"output_tokens":1}}"#;
+    let events = apex_core::dialect::decode_reply(
+        Dialect::Anthropic,
+        message,
+        &apex_core::provider::Quirks::OPENAI,
+        &apex_core::hub::Aliases::default(),
+    );
+    let reply = folded(events.unwrap());
+    let context = apex_core::dialect::ReplyContext {
+        provider: "google-ai-studio".into(),
+        upstream_model: "claude-x".into(),
+        ..context()
+    };
+    let told = parse(encode_reply(Dialect::Gemini, &reply, &context));
+    let content = told["candidates"][0]["content"].clone();
+    let signature = content["parts"][1]["thoughtSignature"].as_str().unwrap().to_owned();
+    assert!(signature.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b)), "{signature}");
+    let body = json!({"contents":[{"role":"user","parts":[{"text":"go"}]}, content,
+        {"role":"user","parts":[{"functionResponse":{"id":"toolu_1","name":"f","response":{"output":"ok"}}}]}]})
+    .to_string();
+    let encoded = encode(Dialect::Gemini, Dialect::Anthropic, "claude-x", &body).unwrap();
+    let found = parse(&encoded.body);
+    assert_eq!(
+        found["messages"][1]["content"][0],
+        json!({"type":"thinking","thinking":"t","signature":"EqQBSIG"}),
+        "{found}"
+    );
+    // Back at Gemini it is nobody's: the documented word stands in.
+    let encoded = encode(Dialect::Gemini, Dialect::Gemini, "gemini-3-pro", &body).unwrap();
+    let found = parse(&encoded.body);
+    assert_eq!(found["contents"][1]["parts"][0]["thoughtSignature"], SKIP, "{found}");
+}
