@@ -33,12 +33,9 @@ pub(super) fn reassemble(dialect: Dialect, sse: &str) -> Option<String> {
     let reply = fold.finish();
     let context = ReplyContext {
         client_model: reply.model.text().into_owned(),
-        id: String::new(),
-        created: 0,
         include_usage: true,
-        request_id: String::new(),
-        provider: String::new(),
-        upstream_model: String::new(),
+        show_thoughts: true,
+        ..ReplyContext::default()
     };
     String::from_utf8(dialect::encode_reply(dialect, &reply, &context)).ok()
 }
