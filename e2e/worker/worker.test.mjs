@@ -1,6 +1,7 @@
 // What only a Worker has: bindings and secrets, and the runtime's ways of telling that a client left.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 import { startWorker } from './host.mjs';
 import { DIST, send, upstream, UPSTREAM } from './setup.mjs';
 
@@ -100,6 +101,60 @@ test('a client that leaves a silent stream is noticed at the next write', () =>
   using(READY, async (url, records) => {
     await send(url, { ...request('gpt-5.5-stream-3-1500#openai', { stream: true }), leaveAfter: 1 });
     assert.equal((await records(1))[0].outcome, 'client_gone');
+  }));
+
+// Passthrough of which nobody wants to know the end: the runtime carries the body, and the module sees the head only.
+const OWN = { authorization: 'Bearer sk-own', 'content-type': 'application/json' };
+const HOST = UPSTREAM.replace('http://', '');
+
+function through(model, more = {}) {
+  return { ...request(model, more), headers: { ...OWN, 'x-apex-ai-proxy-provider': HOST } };
+}
+
+const handing = (more = {}) => ({
+  bindings: { GatewayToken: TOKEN, APEX_CONFIG: JSON.stringify({ passthrough: { allow_hosts: [UPSTREAM], ...more } }) },
+});
+
+test('passthrough is handed through untouched', () =>
+  using(handing(), async (url, records) => {
+    for (const [model, more] of [['gpt-5.5', {}], ['gpt-5.5', { stream: true }], ['gpt-5.5-gzip', {}], ['gpt-5.5-429', {}]]) {
+      const asked = through(model, more);
+      const direct = await send(UPSTREAM, asked);
+      const reply = await send(url, asked);
+      assert.equal(reply.status, direct.status, model);
+      assert.equal(masked(reply), masked(direct), model);
+      assert.match(reply.headers['x-apex-request-id'], /^req_/);
+      assert.equal(reply.headers['x-apex-provider'], '127.0.0.1');
+      assert.equal(reply.headers['access-control-allow-origin'], '*');
+      assert.equal(reply.headers['set-cookie'], undefined);
+    }
+    const all = await records(4);
+    assert.deepEqual(all.map(({ outcome, status, mode }) => [outcome, status, mode]), [200, 200, 200, 429].map((status) => ['relayed', status, 'passthrough']));
+  }));
+
+// Ids and times differ from answer to answer; what the upstream compressed the runtime undoes.
+function masked({ headers, body }) {
+  const text = (headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body).toString('utf8');
+  return text.replace(/(chatcmpl|resp|req)[-_][0-9A-Za-z]+/g, '$1').replace(/"created":\d+/g, '').replace(/"headers":\[\[.*?\]\]/, '');
+}
+
+test('a client that leaves what is handed through cancels the upstream', () =>
+  using(handing(), async (url, records) => {
+    const left = await send(url, { ...through('gpt-5.5-stream-400-20', { stream: true }), leaveAfter: 500 });
+    assert.equal(left.whole, false);
+    await upstream.waitForOutcome('client_gone');
+    assert.equal((await records(1))[0].outcome, 'relayed');
+  }));
+
+test('what breaks off while it is handed through breaks off for the client', () =>
+  using(handing(), async (url) => {
+    assert.equal((await send(url, through('gpt-5.5-cut-300'))).whole, false);
+  }));
+
+test('what is counted is not handed through', () =>
+  using(handing({ max_concurrent: 5 }), async (url, records) => {
+    assert.equal((await send(url, through('gpt-5.5', { stream: true }))).whole, true);
+    assert.equal((await records(1))[0].outcome, 'completed');
   }));
 
 test('each exchange has one record', () =>

@@ -65,6 +65,8 @@ enum Chore {
     InstallTools,
     /// These steps, in the order of the table.
     Steps(Vec<&'static str>),
+    /// What follows goes to the script.
+    WorkerBench(Vec<String>),
 }
 
 impl Chore {
@@ -76,6 +78,7 @@ impl Chore {
             "e2e" => e2e_chore(rest),
             "fuzz" => fuzz_chore(rest),
             "test" => test_chore(rest),
+            "worker-bench" => Ok(Self::WorkerBench(rest.to_vec())),
             // Any step by its name.
             name => match STEPS.iter().find(|step| step.name == name) {
                 Some(step) if rest.is_empty() => Ok(Self::Steps(vec![step.name])),
@@ -91,6 +94,7 @@ impl Chore {
             Self::Fuzz { target, each } => fuzz::run(project, target.as_deref(), *each),
             Self::Help => Ok(Report::default()),
             Self::InstallTools => Ok(steps::install_tools(project)),
+            Self::WorkerBench(extra) => Ok(run_worker_bench(project, extra)),
             Self::Steps(names) => Ok(steps::run(project, |step| names.contains(&step.name))),
         }
     }
@@ -106,6 +110,13 @@ fn run_suites(project: &Project, wanted: &[String], extra: &[String]) -> Report 
     for suite in suite::ALL.iter().filter(|suite| chosen(suite)) {
         report.step(suite.name, || e2e::run(project, suite, extra));
     }
+    report
+}
+
+fn run_worker_bench(project: &Project, extra: &[String]) -> Report {
+    let mut report = Report::default();
+    report.step("worker", || worker::build(project));
+    report.step("worker-bench", || worker::bench(project, extra));
     report
 }
 
@@ -186,6 +197,8 @@ fn help() -> String {
         "cargo xtask e2e [SUITE..] [-- ARGS]          suites: [worker-]python, cloudflare, js, clients; worker-own; ARGS go to pytest or node"
             .to_owned(),
         "cargo xtask fuzz [TARGET] [--seconds N]      each target for N seconds (60)".to_owned(),
+        "cargo xtask worker-bench [ARGS]              CPU time per request of the Worker; ARGS go to e2e/worker/bench.mjs"
+            .to_owned(),
         "cargo xtask STEP                             one step:".to_owned(),
     ];
     text.extend(STEPS.iter().map(|step| format!("  {:<10} {}", step.name, step.about)));
@@ -207,6 +220,8 @@ mod tests {
         assert_eq!(chore("test --only fmt,python"), Ok(Chore::Steps(vec!["fmt", "build", "python"])));
         assert_eq!(chore("test --only worker-js"), Ok(Chore::Steps(vec!["build", "worker", "worker-js"])));
         assert_eq!(chore("worker"), Ok(Chore::Steps(vec!["worker"])));
+        let extra = vec!["--rounds".to_owned(), "3".to_owned()];
+        assert_eq!(chore("worker-bench --rounds 3"), Ok(Chore::WorkerBench(extra)));
         assert_eq!(chore("tidy"), Ok(Chore::Steps(vec!["tidy"])));
         assert_eq!(chore("test --install-tools"), Ok(Chore::InstallTools));
         let all = Duration::from_mins(10);

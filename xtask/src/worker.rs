@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::process::{self, Echo};
 use crate::project::Project;
 use crate::report::Outcome;
-use crate::steps::LIMIT;
+use crate::steps::{LIMIT, checked};
 use crate::suite::{self, Unready};
 use crate::wasm::{self, TARGET};
 
@@ -39,6 +39,16 @@ fn done(command: &mut Command) -> Result<(), Unready> {
     let program = command.get_program().to_string_lossy().into_owned();
     let done = process::run(command, LIMIT, Echo::Lines);
     if done.ok() { Ok(()) } else { Err(Unready::Failed(format!("{program}: {}", done.reason()))) }
+}
+
+/// Measures the built Worker; prints a table.
+pub(crate) fn bench(project: &Project, extra: &[String]) -> Outcome {
+    let folder = match suite::install(project, &project.root.join("e2e/worker")) {
+        Ok(folder) => folder,
+        Err(Unready::Missing(why)) => return Outcome::missing(project.ci, why),
+        Err(Unready::Failed(why)) => return Outcome::failed(why),
+    };
+    checked(project.tool("node").arg(folder.join("bench.mjs")).arg(project.root.join(DIST)).args(extra))
 }
 
 /// The command that runs the built Worker with a configuration of the suites, in the real runtime.

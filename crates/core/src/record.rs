@@ -186,7 +186,7 @@ pub enum Outcome {
     Truncated,
     /// The reply could not be understood.
     BadAnswer,
-    /// Handed through without being looked at.
+    /// The upstream's body was handed through unread: how it ended is not known. Duration and sizes stop at its head.
     Relayed,
 }
 

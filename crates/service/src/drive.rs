@@ -187,6 +187,12 @@ impl<P: Platform> Drive<P> {
     }
 
     fn reply(mut self, parts: response::Parts) -> Response<ReplyBody<P>> {
+        if self.exchange.as_ref().is_some_and(Exchange::may_hand_through)
+            && let Some(Source::Real(upstream)) = &mut self.upstream
+            && upstream.hand_through()
+        {
+            self.handle(Input::HandedThrough);
+        }
         // What is ready goes along, so that a whole reply leaves with its length.
         let mut ready = Gathered::default();
         self.gather(&mut ready);

@@ -59,6 +59,12 @@ pub trait Platform: Clone + Unpin + 'static {
 pub trait Upstream {
     /// The next bytes; `None` at the end the framing promised.
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, TransportError>>>;
+
+    /// Gives the whole body to the client as it is, unread and without the driver; asked before the first chunk. `false`
+    /// where the host has no cheaper way than reading and writing.
+    fn hand_through(&mut self) -> bool {
+        false
+    }
 }
 
 /// A timer that is only re-armed when it fires: moving a deadline back costs nothing.

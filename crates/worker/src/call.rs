@@ -26,6 +26,8 @@ pub(crate) struct Call {
     /// Of [`Background`].
     background: RefCell<Option<Waker>>,
     left: Cell<bool>,
+    /// The reply's body is the upstream's own.
+    through: Cell<bool>,
     over: Cell<bool>,
     lines: RefCell<Vec<String>>,
 }
@@ -38,6 +40,7 @@ impl Call {
             head: RefCell::default(),
             background: RefCell::default(),
             left: Cell::default(),
+            through: Cell::default(),
             over: Cell::default(),
             lines: RefCell::default(),
         })
@@ -68,8 +71,20 @@ impl Call {
         wake(&self.background);
     }
 
-    /// From now on `reply` is polled with each chunk, and its pieces are written.
-    pub(crate) fn begin(&self, reply: ReplyBody<Host>) {
+    /// The client gets the upstream's body from the runtime.
+    pub(crate) fn hand_through(&self) {
+        self.through.set(true);
+    }
+
+    pub(crate) fn is_handed_through(&self) -> bool {
+        self.through.get()
+    }
+
+    /// Writes `first`; from now on `reply` is polled with each chunk, and its pieces are written.
+    pub(crate) fn begin(&self, first: &Bytes, reply: ReplyBody<Host>) {
+        if !first.is_empty() {
+            self.js.write(first);
+        }
         self.reply.replace(Some(reply));
         self.advance();
     }
@@ -177,6 +192,12 @@ impl Feed {
         self.news();
     }
 
+    /// The only chunk.
+    pub fn whole(&self, chunk: Vec<u8>) {
+        self.slot.chunks.borrow_mut().push_back(chunk.into());
+        self.end();
+    }
+
     pub fn fail(&self, detail: String) {
         self.slot.end.replace(Some(Err(TransportError { kind: TransportErrorKind::Reset, stale: false, detail })));
         self.news();
@@ -204,15 +225,22 @@ impl Feed {
 pub(crate) struct Slot {
     chunks: RefCell<VecDeque<Bytes>>,
     end: RefCell<Option<Result<(), TransportError>>>,
+    /// The end was taken too.
+    over: Cell<bool>,
     waker: RefCell<Option<Waker>>,
 }
 
 impl Slot {
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.get()
+    }
+
     pub(crate) fn poll_chunk(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, TransportError>>> {
         if let Some(chunk) = self.chunks.borrow_mut().pop_front() {
             return Poll::Ready(Some(Ok(chunk)));
         }
         if let Some(end) = self.end.take() {
+            self.over.set(true);
             return Poll::Ready(end.err().map(Err));
         }
         self.waker.replace(Some(cx.waker().clone()));

@@ -12,7 +12,7 @@ use apex_core::hub::{ErrorKind, Failure};
 use apex_core::reply;
 use apex_core::time::Timestamp;
 use apex_service::{Peer, ReplyBody, serve};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{Request, Response, StatusCode, header, request};
 use http_body::Body as _;
 use js_sys::Uint8Array;
@@ -76,20 +76,25 @@ fn text_of<'a>(head: &'a request::Parts, name: &str) -> Option<&'a str> {
     head.headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// Hands the reply to the runtime: whole, or as a stream that is written as its pieces come.
+/// Hands the reply to the runtime: with the upstream's own body, whole, or as a stream that is written as its pieces come.
 fn send(call: &Rc<Call>, response: Response<ReplyBody<Host>>) -> Result<web_sys::Response, JsValue> {
     let (head, mut body) = response.into_parts();
-    if body.size_hint().exact().is_none() {
-        let stream = call.js.stream(head.status.as_u16(), &text::headers(&head.headers))?;
-        call.begin(body);
-        return Ok(stream);
+    if call.is_handed_through() {
+        call.finish();
+        return call.js.through(head.status.as_u16(), &text::headers(&head.headers));
     }
-    let mut bytes = BytesMut::new();
+    // What is ready is often all of it.
+    let mut ready = Bytes::new();
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-    while let std::task::Poll::Ready(Some(Ok(frame))) = Pin::new(&mut body).poll_frame(&mut cx) {
-        bytes.extend_from_slice(frame.data_ref().map_or(&[], |data| &data[..]));
+    if let std::task::Poll::Ready(Some(Ok(frame))) = Pin::new(&mut body).poll_frame(&mut cx) {
+        ready = frame.into_data().unwrap_or_default();
     }
-    whole(call, head.status, &head.headers, &bytes.freeze())
+    if body.is_end_stream() {
+        return whole(call, head.status, &head.headers, &ready);
+    }
+    let stream = call.js.stream(head.status.as_u16(), &text::headers(&head.headers))?;
+    call.begin(&ready, body);
+    Ok(stream)
 }
 
 fn whole(

@@ -24,6 +24,12 @@ function parsed(text) {
   return headers;
 }
 
+// A JSON object, by its first and last byte: its end is awaited, so that both cross in one call. A piece of a stream of
+// events begins and ends otherwise.
+function looksWhole(bytes) {
+  return bytes[0] === 0x7b && bytes[bytes.length - 1] === 0x7d;
+}
+
 // `prefix`, then `body` as it comes.
 function after(prefix, body) {
   const { readable, writable } = new IdentityTransformStream();
@@ -119,18 +125,25 @@ export class Call {
     try {
       if (this.body === null) return feed.end();
       this.reader = this.body.getReader();
-      for (;;) {
+      let next = this.reader.read();
+      for (let first = true; ; first = false) {
         let step;
         try {
-          step = await this.reader.read();
+          step = await next;
         } catch (error) {
           return feed.fail(String(error?.message ?? error));
         }
         if (step.done) return feed.end();
+        next = undefined;
+        if (first && looksWhole(step.value)) {
+          next = this.reader.read();
+          if (await next.then(({ done }) => done, () => false)) return feed.whole(step.value);
+        }
         this.awaited = true;
         feed.push(step.value);
         this.awaited = false;
         await this.last;
+        next ??= this.reader.read();
       }
     } catch {
       this.left();
@@ -150,6 +163,12 @@ export class Call {
     this.over();
     const none = BODILESS.includes(status) || this.request.method === "HEAD";
     return new Response(none ? null : bytes, { status, headers: parsed(head) });
+  }
+
+  // A reply with the upstream's own body: nothing of it comes by here, and a client that leaves cancels it.
+  through(status, head) {
+    this.over();
+    return new Response(this.body, { status, headers: parsed(head) });
   }
 
   // A reply that is written piece by piece.

@@ -47,6 +47,8 @@ extern "C" {
         bytes: Option<Uint8Array>,
     ) -> Result<web_sys::Response, JsValue>;
     #[wasm_bindgen(method, catch)]
+    pub(crate) fn through(this: &Call, status: u16, head: &str) -> Result<web_sys::Response, JsValue>;
+    #[wasm_bindgen(method, catch)]
     pub(crate) fn stream(this: &Call, status: u16, head: &str) -> Result<web_sys::Response, JsValue>;
     #[wasm_bindgen(method)]
     pub(crate) fn write(this: &Call, bytes: &[u8]);

@@ -98,9 +98,7 @@ impl Platform for Host {
             Ok(head) => {
                 let parts = text::response(&head.as_string().unwrap_or_default())
                     .ok_or_else(|| failed(TransportErrorKind::Protocol, "no valid head".to_owned()))?;
-                let slot = Rc::new(Slot::default());
-                self.0.js.pump(Feed::new(&self.0, &slot));
-                Ok((parts, Upstream { call: Rc::clone(&self.0), slot }))
+                Ok((parts, Upstream { call: Rc::clone(&self.0), body: Carried::Waiting }))
             }
             // The runtime says of every failure that the connection was lost.
             Err(error) => Err(failed(TransportErrorKind::Connect, glue::message(&error))),
@@ -150,22 +148,49 @@ impl Drop for Unanswered {
     }
 }
 
-/// The body of an upstream's reply. Dropping it cancels the rest.
+/// The body of an upstream's reply. Dropping it cancels the rest, unless the client has it.
 #[derive(Debug)]
 pub(crate) struct Upstream {
     call: Rc<Call>,
-    slot: Rc<Slot>,
+    body: Carried,
+}
+
+/// Who carries an upstream's body.
+#[derive(Debug)]
+enum Carried {
+    /// Nobody yet.
+    Waiting,
+    /// The pump brings it here, chunk by chunk.
+    Here(Rc<Slot>),
+    /// The runtime takes it to the client.
+    Through,
 }
 
 impl apex_service::Upstream for Upstream {
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, TransportError>>> {
-        self.slot.poll_chunk(cx)
+        if matches!(self.body, Carried::Waiting) {
+            let slot = Rc::new(Slot::default());
+            self.call.js.pump(Feed::new(&self.call, &slot));
+            self.body = Carried::Here(slot);
+        }
+        let Carried::Here(slot) = &self.body else { return Poll::Ready(None) };
+        slot.poll_chunk(cx)
+    }
+
+    fn hand_through(&mut self) -> bool {
+        self.body = Carried::Through;
+        self.call.hand_through();
+        true
     }
 }
 
 impl Drop for Upstream {
     fn drop(&mut self) {
-        self.call.js.cancel();
+        match &self.body {
+            Carried::Through => {}
+            Carried::Here(slot) if slot.is_over() => {}
+            Carried::Here(_) | Carried::Waiting => self.call.js.cancel(),
+        }
     }
 }
 

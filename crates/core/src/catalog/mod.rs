@@ -95,6 +95,13 @@ pub struct Passthrough {
     pub max_concurrent_per_client: u32,
 }
 
+impl Passthrough {
+    /// Is there a limit to how many exchanges run at a time?
+    pub const fn is_counted(&self) -> bool {
+        self.max_concurrent < u32::MAX || self.max_concurrent_per_client < u32::MAX
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PassthroughMode {
     Allowlist,

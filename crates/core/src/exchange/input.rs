@@ -15,6 +15,10 @@ pub enum Input<'a> {
     /// The upstream's body ended as its framing says.
     UpstreamEnd,
     UpstreamFailed(TransportError),
+    /// The host gave the upstream's body to the client as it is, which [`Exchange::may_hand_through`] allowed.
+    ///
+    /// [`Exchange::may_hand_through`]: super::Exchange::may_hand_through
+    HandedThrough,
     /// The time asked for by [`Step::Read`] has come.
     Deadline,
     /// The client left; everything stops.

@@ -102,6 +102,13 @@ impl Exchange {
         if let State::Body(replying) = &self.state { replying.collected() } else { 0 }
     }
 
+    /// May the host give the rest of the upstream's body to the client itself? Only in passthrough, and only if nobody
+    /// wants to know how it ends: neither a report nor a count of what is in flight.
+    pub fn may_hand_through(&self) -> bool {
+        let waiting = matches!(self.state, State::Body(_)) && self.steps.is_empty();
+        waiting && self.planned.is_none() && self.replied && !self.catalog.passthrough.is_counted()
+    }
+
     fn deadline(&self) -> Timestamp {
         let total = self.record.started + self.catalog.timeouts.total;
         match &self.state {
@@ -122,7 +129,7 @@ impl Exchange {
                     self.fail(&timeout("the upstream did not answer in time"), Outcome::UpstreamTimeout, now);
                 }
             }
-            Input::UpstreamChunk(_) | Input::UpstreamEnd => {
+            Input::UpstreamChunk(_) | Input::UpstreamEnd | Input::HandedThrough => {
                 self.fail(
                     &bad_answer("the upstream sent a body before its head; please report this as a bug"),
                     Outcome::BadAnswer,
@@ -219,6 +226,10 @@ impl Exchange {
             Input::ClientGone => {
                 self.take_facts(&replying, now);
                 self.finish(Outcome::ClientGone, true, now);
+                return;
+            }
+            Input::HandedThrough => {
+                self.finish(Outcome::Relayed, false, now);
                 return;
             }
             Input::UpstreamHead(_) => Progressed::default(),

@@ -424,6 +424,45 @@ fn passthrough_adds_nothing_and_waits_for_nothing() {
     assert_eq!(sent, body.replace("claude-opus-4.7", "mimo-v2.5-pro").as_bytes());
 }
 
+/// A host that can hands the upstream's body through unread; nobody learns how it ended, so only where nobody has to.
+#[test]
+fn passthrough_may_be_handed_through_unread() {
+    let mut open = settings();
+    open.passthrough.max_concurrent = Some(u32::MAX);
+    open.passthrough.max_concurrent_per_client = Some(u32::MAX);
+    let head = post_through();
+    let mut run = Run::begin(&catalog(&open), head.clone(), "{}");
+    assert!(!run.exchange.may_hand_through(), "there is no body yet");
+    run.upstream_head(200, &[("content-type", "text/event-stream"), ("set-cookie", "a=b")]);
+    assert!(run.exchange.may_hand_through());
+    assert!(run.head.as_ref().unwrap().headers.contains_key("x-apex-request-id"));
+    assert!(!run.head.as_ref().unwrap().headers.contains_key("set-cookie"));
+    run.input(Input::HandedThrough);
+    assert_eq!((run.text(), run.ended()), ("", ("relayed", Some(200), false)));
+
+    for counted in [true, false] {
+        let mut limited = open.clone();
+        let limit = if counted {
+            &mut limited.passthrough.max_concurrent
+        } else {
+            &mut limited.passthrough.max_concurrent_per_client
+        };
+        *limit = Some(9);
+        let mut run = Run::begin(&catalog(&limited), head.clone(), "{}");
+        run.upstream_head(200, &[]);
+        assert!(!run.exchange.may_hand_through(), "it counts until its end");
+    }
+    let mut run = Run::chat("gpt-5.5#openai", false);
+    run.json().chunk("{");
+    assert!(!run.exchange.may_hand_through(), "the gateway reads along");
+}
+
+fn post_through() -> http::request::Parts {
+    let mut head = post("/v1/chat/completions", &[("x-apex-ai-proxy-provider", "zenmux.ai/api")]);
+    head.headers.insert("authorization", "Bearer theirs".parse().unwrap());
+    head
+}
+
 #[test]
 fn a_packed_error_goes_on_unpacked() {
     use std::io::Write;
