@@ -121,7 +121,8 @@ impl Host {
     fn describe_to(&self, command: &mut Command) {
         for (name, _) in std::env::vars_os() {
             let personal = ["OPENAI_", "ANTHROPIC_", "CLAUDE", "APEX_", "GEMINI_", "GOOGLE_"];
-            if name.to_str().is_some_and(|name| personal.iter().any(|prefix| name.starts_with(prefix))) {
+            let personal = |name: &str| name != "APEX_GOLDEN" && personal.iter().any(|prefix| name.starts_with(prefix));
+            if name.to_str().is_some_and(personal) {
                 command.env_remove(name);
             }
         }
