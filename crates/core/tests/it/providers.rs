@@ -254,7 +254,7 @@ fn whose_key_goes_out() {
     let direct = "https://api.openai.com/v1/chat/completions";
     let missing = "400 provider_not_configured: provider `openai` has no key; set OPENAI_API_KEY or \
                    providers.openai.api_key, or bring your own key beside cf-aig-authorization";
-    for (name, settings, head, want) in [
+    let cases = vec![
         // 1. Stored at Cloudflare, or unified billing: only Cloudflare's own header.
         (
             "stored there, by bearer",
@@ -339,7 +339,8 @@ fn whose_key_goes_out() {
             missing.to_owned(),
         ),
         ("nothing", without.clone(), chat(&[("authorization", &token)]), missing.to_owned()),
-    ] {
+    ];
+    for (name, settings, head, want) in cases {
         assert_eq!(brief(head, &ask("m#openai"), &settings), want, "{name}");
     }
     // Anthropic's key travels in its own header, whatever it came in.
