@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::JsonStr;
+use super::raw::raw;
+use super::scan::{NOT_AN_OBJECT, scan_members};
+use super::{JsonStr, walk};
 
 /// Members nobody interpreted, in the order they were written.
 pub type Ext<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
@@ -64,8 +65,13 @@ pub fn kind(raw: &RawValue) -> Kind {
 }
 
 /// The elements of a raw array.
-pub fn elements(raw: &RawValue) -> Result<Vec<&RawValue>, WireError> {
-    serde_json::from_str(raw.get()).map_err(|_| WireError::new("", "expected an array"))
+pub fn elements(array: &RawValue) -> Result<Vec<&RawValue>, WireError> {
+    if kind(array) != Kind::Array {
+        return Err(WireError::new("", "expected an array"));
+    }
+    let mut elements = Vec::new();
+    walk::elements(array.get(), |text| elements.push(raw(text)));
+    Ok(elements)
 }
 
 /// The members of an object, in order, duplicates kept. Taking a member takes all its duplicates; the last one counts,
@@ -76,13 +82,26 @@ pub struct Members<'a>(Ext<'a>);
 impl<'a> Members<'a> {
     /// Parses `text`, which must be one object.
     pub fn parse(text: &'a str) -> Result<Self, WireError> {
-        serde_json::from_str(text)
-            .map_err(|e| WireError::new("", if e.is_data() { "expected an object".to_owned() } else { e.to_string() }))
+        let mut members = Vec::with_capacity(FEW);
+        let scanned = scan_members(text, |span| {
+            let inside = text.get(span.key.start + 1..span.key.end.saturating_sub(1)).unwrap_or_default();
+            members.push((JsonStr::written(inside).into_text(), raw(span.text(text))));
+        });
+        match scanned {
+            Ok(()) => Ok(Self(members)),
+            Err(error) if error.what == NOT_AN_OBJECT => Err(WireError::new("", error.what)),
+            Err(error) => Err(WireError::new("", error.to_string())),
+        }
     }
 
-    /// The members of `raw`, which must be an object.
-    pub fn of(raw: &'a RawValue) -> Result<Self, WireError> {
-        Self::parse(raw.get())
+    /// The members of `value`, which must be an object.
+    pub fn of(value: &'a RawValue) -> Result<Self, WireError> {
+        if kind(value) != Kind::Object {
+            return Err(WireError::new("", NOT_AN_OBJECT));
+        }
+        let mut members = Vec::with_capacity(FEW);
+        walk::members(value.get(), |key, text| members.push((JsonStr::written(key).into_text(), raw(text))));
+        Ok(Self(members))
     }
 
     /// The value of `key` (the last, if repeated), without removing it.
@@ -185,47 +204,8 @@ pub fn as_u64(raw: &RawValue) -> Option<u64> {
     })
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Collect;
-        impl<'de> Visitor<'de> for Collect {
-            type Value = Members<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::with_capacity(8);
-                while let Some(Key(key)) = map.next_key()? {
-                    members.push((key, map.next_value()?));
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(Collect)
-    }
-}
-
-/// A key that borrows from the source where it holds no escapes (serde's own `Cow` always copies).
-struct Key<'a>(Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Key<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Borrow;
-        impl<'de> Visitor<'de> for Borrow {
-            type Value = Key<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a key")
-            }
-            fn visit_borrowed_str<E>(self, v: &'de str) -> Result<Self::Value, E> {
-                Ok(Key(Cow::Borrowed(v)))
-            }
-            fn visit_str<E>(self, v: &str) -> Result<Self::Value, E> {
-                Ok(Key(Cow::Owned(v.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(Borrow)
-    }
-}
+/// Most objects have no more members than this.
+const FEW: usize = 8;
 
 #[cfg(test)]
 mod tests {

@@ -4,12 +4,14 @@
 //! duplicate key and an odd escape survive because nothing here ever turns them into numbers, maps or `String`s.
 
 mod members;
+mod raw;
 mod scan;
 mod text;
+mod walk;
 mod write;
 
 pub use members::{Ext, Kind, Members, WireError, as_u64, elements, kind};
 pub use scan::{ScanError, Span, scan_object};
 pub use serde_json::value::RawValue;
 pub use text::JsonStr;
-pub use write::{Arr, Obj, array, escape_into, object};
+pub use write::{Arr, Obj, array, escape_into, number, object};

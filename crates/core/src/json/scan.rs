@@ -18,6 +18,9 @@ pub struct ScanError {
     pub what: &'static str,
 }
 
+/// JSON, but another kind of value.
+pub(crate) const NOT_AN_OBJECT: &str = "expected an object";
+
 /// A top-level member and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Span {
@@ -41,15 +44,20 @@ impl Span {
 
 /// Validates `text` as one JSON object and returns its top-level members in order, duplicates included.
 pub fn scan_object(text: &str) -> Result<Vec<Span>, ScanError> {
+    let mut spans = Vec::with_capacity(16);
+    scan_members(text, |span| spans.push(span)).map(|()| spans)
+}
+
+/// Validates `text` as one JSON object and tells `each` its top-level members, in order, duplicates included.
+pub(super) fn scan_members(text: &str, mut each: impl FnMut(Span)) -> Result<(), ScanError> {
     let mut scanner = Scanner { bytes: text.as_bytes(), at: 0 };
     scanner.space();
     if scanner.peek() != Some(b'{') {
         // Tell bad JSON from JSON that is no object.
         scanner.value(0)?;
-        return Err(ScanError { at: 0, what: "expected an object" });
+        return Err(ScanError { at: 0, what: NOT_AN_OBJECT });
     }
     scanner.at += 1;
-    let mut spans = Vec::with_capacity(16);
     scanner.space();
     if scanner.peek() == Some(b'}') {
         scanner.at += 1;
@@ -64,7 +72,7 @@ pub fn scan_object(text: &str) -> Result<Vec<Span>, ScanError> {
             scanner.space();
             let value_start = scanner.at;
             scanner.value(1)?;
-            spans.push(Span { key, value: value_start..scanner.at });
+            each(Span { key, value: value_start..scanner.at });
             scanner.space();
             match scanner.next() {
                 Some(b',') => {}
@@ -74,7 +82,30 @@ pub fn scan_object(text: &str) -> Result<Vec<Span>, ScanError> {
         }
     }
     scanner.space();
-    if scanner.at < scanner.bytes.len() { Err(scanner.error("unexpected text after the object")) } else { Ok(spans) }
+    if scanner.at < scanner.bytes.len() { Err(scanner.error("unexpected text after the object")) } else { Ok(()) }
+}
+
+/// The open containers, a bit for each: is it an object? There are no more than [`MAX_DEPTH`].
+#[derive(Default)]
+struct Stack {
+    objects: u128,
+    depth: usize,
+}
+
+impl Stack {
+    const fn push(&mut self, object: bool) {
+        self.objects = self.objects << 1 | object as u128;
+        self.depth += 1;
+    }
+
+    const fn pop(&mut self) {
+        self.objects >>= 1;
+        self.depth -= 1;
+    }
+
+    const fn last(&self) -> Option<bool> {
+        if self.depth == 0 { None } else { Some(self.objects & 1 == 1) }
+    }
 }
 
 struct Scanner<'a> {
@@ -113,11 +144,10 @@ impl Scanner<'_> {
 
     /// Skips one value. `depth` counts the containers around it; nested ones are kept on a stack, not in recursion.
     fn value(&mut self, depth: usize) -> Result<(), ScanError> {
-        // One entry per open container: is it an object?
-        let mut open: Vec<bool> = Vec::new();
+        let mut open = Stack::default();
         loop {
             self.space();
-            if matches!(self.peek(), Some(b'{' | b'[')) && open.len() + depth >= MAX_DEPTH {
+            if matches!(self.peek(), Some(b'{' | b'[')) && open.depth + depth >= MAX_DEPTH {
                 return Err(self.error("nested too deeply"));
             }
             match self.peek() {
@@ -151,7 +181,7 @@ impl Scanner<'_> {
             }
             // A value has ended: go on in, or close, the containers around it.
             loop {
-                let Some(&object) = open.last() else { return Ok(()) };
+                let Some(object) = open.last() else { return Ok(()) };
                 self.space();
                 match (self.next(), object) {
                     (Some(b','), true) => {
@@ -178,7 +208,7 @@ impl Scanner<'_> {
     fn string(&mut self) -> Result<(), ScanError> {
         self.expect(b'"', "expected a string")?;
         loop {
-            self.plain();
+            self.at += plain(self.bytes.get(self.at..).unwrap_or_default());
             match self.next() {
                 Some(b'"') => return Ok(()),
                 Some(b'\\') => {}
@@ -197,28 +227,6 @@ impl Scanner<'_> {
                 _ => return Err(self.error_before("bad escape")),
             }
         }
-    }
-
-    /// Skips to the next quote, backslash or control character, eight bytes at a time: prompts have an escape every
-    /// twenty bytes or so, too near for a search that takes long to start.
-    fn plain(&mut self) {
-        const ONES: u64 = 0x0101_0101_0101_0101;
-        const HIGH: u64 = 0x8080_8080_8080_8080;
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let (words, tail) = rest.as_chunks::<8>();
-        for (at, word) in words.iter().enumerate() {
-            let word = u64::from_le_bytes(*word);
-            let zero = |x: u64| x.wrapping_sub(ONES) & !x & HIGH;
-            let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-            // A borrow may mark a byte too many, but only above one that is rightly marked: the lowest mark is true.
-            let marks = control | zero(word ^ (ONES * u64::from(b'"'))) | zero(word ^ (ONES * u64::from(b'\\')));
-            if marks != 0 {
-                self.at += at * 8 + usize::try_from(marks.trailing_zeros() / 8).unwrap_or(0);
-                return;
-            }
-        }
-        let stop = tail.iter().position(|b| matches!(b, b'"' | b'\\' | 0..0x20));
-        self.at += words.len() * 8 + stop.unwrap_or(tail.len());
     }
 
     fn word(&mut self, word: &'static [u8]) -> Result<(), ScanError> {
@@ -264,6 +272,26 @@ impl Scanner<'_> {
         self.digits();
         if self.at > start { Ok(()) } else { Err(self.error("bad number")) }
     }
+}
+
+/// How many bytes come before the next quote, backslash or control character. Looks at eight bytes at a time: prompts
+/// have an escape every twenty bytes or so, too near for a search that takes long to start.
+pub(super) fn plain(rest: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let (words, tail) = rest.as_chunks::<8>();
+    for (at, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let zero = |x: u64| x.wrapping_sub(ONES) & !x & HIGH;
+        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
+        // A borrow may mark a byte too many, but only above one that is rightly marked: the lowest mark is true.
+        let marks = control | zero(word ^ (ONES * u64::from(b'"'))) | zero(word ^ (ONES * u64::from(b'\\')));
+        if marks != 0 {
+            return at * 8 + usize::try_from(marks.trailing_zeros() / 8).unwrap_or(0);
+        }
+    }
+    let stop = tail.iter().position(|b| matches!(b, b'"' | b'\\' | 0..0x20));
+    words.len() * 8 + stop.unwrap_or(tail.len())
 }
 
 #[cfg(test)]

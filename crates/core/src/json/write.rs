@@ -1,6 +1,7 @@
 //! Writes JSON straight into bytes. Raw text goes in as it is, so what came from a caller leaves as it came.
 
 use super::JsonStr;
+use super::scan::plain;
 
 /// Writes one object: `object(&mut out, |o| o.text("type", "text"))`.
 pub fn object(out: &mut Vec<u8>, fill: impl FnOnce(&mut Obj<'_>)) {
@@ -62,7 +63,8 @@ impl Obj<'_> {
     }
 
     pub fn uint(&mut self, key: &str, value: u64) {
-        self.raw(key, &value.to_string());
+        self.key(key);
+        number(self.out, value);
     }
 
     pub fn bool(&mut self, key: &str, value: bool) {
@@ -131,23 +133,44 @@ fn quoted(out: &mut Vec<u8>, value: &str) {
     out.push(b'"');
 }
 
+/// Appends `value` in decimal.
+pub fn number(out: &mut Vec<u8>, value: u64) {
+    // The largest has twenty digits.
+    let mut digits = [0; 20];
+    let mut start = digits.len();
+    let mut rest = value;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+        rest /= 10;
+        start -= 1;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(start..).unwrap_or_default());
+}
+
 /// Appends `text` with JSON's escapes, without quotes.
 pub fn escape_into(text: &str, out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
-    for &byte in text.as_bytes() {
+    let mut rest = text.as_bytes();
+    loop {
+        let (same, after) = rest.split_at(plain(rest));
+        out.extend_from_slice(same);
+        let Some((&byte, after)) = after.split_first() else { return };
+        rest = after;
         match byte {
             b'"' => out.extend_from_slice(b"\\\""),
             b'\\' => out.extend_from_slice(b"\\\\"),
             b'\n' => out.extend_from_slice(b"\\n"),
             b'\r' => out.extend_from_slice(b"\\r"),
             b'\t' => out.extend_from_slice(b"\\t"),
-            0..0x20 => {
+            _ => {
                 out.extend_from_slice(b"\\u00");
                 for nibble in [byte >> 4, byte & 15] {
                     out.push(HEX.get(usize::from(nibble)).copied().unwrap_or(b'0'));
                 }
             }
-            _ => out.push(byte),
         }
     }
 }
@@ -169,9 +192,14 @@ mod tests {
             o.obj("empty", |_| {});
             o.member("odd\"key", "null");
             o.uint("n", 7);
+            o.uint("most", u64::MAX);
+            o.uint("none", 0);
         });
         let text = String::from_utf8(out).unwrap();
-        assert_eq!(text, r#"{"a":"q\"\u0001\n","b":[1e2,{"t":true},"x"],"empty":{},"odd\"key":null,"n":7}"#);
+        assert_eq!(
+            text,
+            r#"{"a":"q\"\u0001\n","b":[1e2,{"t":true},"x"],"empty":{},"odd\"key":null,"n":7,"most":18446744073709551615,"none":0}"#
+        );
         serde_json::from_str::<serde_json::Value>(&text).unwrap();
     }
 }

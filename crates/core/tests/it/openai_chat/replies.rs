@@ -175,8 +175,8 @@ fn errors_in_place_of_replies() {
         assert_eq!(short(&reply(body, &Quirks::COMPATIBLE)), expected, "{body}");
     }
     for (body, expected) in [
-        ("", "EOF"),
-        ("<html>", "expected value"),
+        ("", "expected a value at byte 0"),
+        ("<html>", "expected a value at byte 0"),
         (r#"{"id":"c"}"#, "choices: missing required member"),
         (r#"{"choices":[]}"#, "choices: expected at least one choice"),
         (r#"{"choices":{}}"#, "choices: expected an array"),
