@@ -2,7 +2,8 @@
 //! specification sees the same events.
 #![no_main]
 
-use apex_core::sse::{Frame, Framer};
+use apex_core::sse::{Batch, Framer};
+use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 
 type Event = (Option<String>, String);
@@ -23,18 +24,17 @@ fuzz_target!(|input: &[u8]| {
 /// The events of the stream in these chunks, and the bytes of its frames.
 fn read(stream: &[u8], cuts: &[u8]) -> (Vec<Event>, Vec<u8>) {
     let (mut framer, mut events, mut raw) = (Framer::default(), Vec::new(), Vec::new());
-    let mut take = |frame: Frame| {
-        raw.extend_from_slice(frame.raw());
-        events.extend(frame.parse().map(|(name, data)| (name.map(|n| n.into_owned()), data.into_owned())));
+    let mut take = |batch: Batch| {
+        for frame in batch.frames() {
+            raw.extend_from_slice(frame.raw());
+            events.extend(frame.parse().map(|(name, data)| (name.map(|n| n.into_owned()), data.into_owned())));
+        }
     };
     let mut rest = stream;
     for length in cuts.iter().map(|cut| usize::from(*cut)).chain([usize::MAX]) {
         let (chunk, after) = rest.split_at(length.min(rest.len()));
         rest = after;
-        framer.push(chunk);
-        while let Some(frame) = framer.next_frame().expect("the input is small") {
-            take(frame);
-        }
+        take(framer.push(&Bytes::copy_from_slice(chunk)));
     }
     framer.take_pending().map(take);
     (events, raw)

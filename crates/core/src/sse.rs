@@ -1,40 +1,40 @@
 //! Server-sent events: bytes in, whole events out (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
 //!
-//! Frames on bytes, so a character split over chunks is never an issue; decodes an event only when it is whole. The scan
-//! position is remembered: linear time whatever the chunking.
+//! Frames on bytes, so a character split over chunks is never an issue; decodes an event only when it is whole. What a
+//! chunk completes comes out in one piece, without a copy where nothing was left over from before: a burst of events is
+//! one [`Batch`]. Each byte is looked at once while it waits: linear time whatever the chunking.
 
 use std::borrow::Cow;
 
 use bytes::{Bytes, BytesMut};
-use memchr::memchr2;
+use memchr::{memchr, memchr2, memrchr2};
 
 /// Largest event, in bytes: base64 images and whole Responses objects travel in one.
 pub const MAX_EVENT: usize = 32 << 20;
 
 /// One event as it stood in the stream, its blank line included.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
-    raw: Bytes,
-    /// The stream began here, with a byte order mark.
-    marked: bool,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame<'a> {
+    raw: &'a [u8],
+    /// Where its first line begins: after a byte order mark, or the LF of a CRLF whose CR ended the event before.
+    start: usize,
 }
 
 /// The byte order mark that may stand at the very start of a stream.
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
-impl Frame {
+impl<'a> Frame<'a> {
     /// The bytes of the event, exactly.
-    pub const fn raw(&self) -> &Bytes {
-        &self.raw
+    pub const fn raw(&self) -> &'a [u8] {
+        self.raw
     }
 
     /// Its `event:` name (the last one wins) and its data: all `data` lines joined by LF. `None` without a data line:
     /// a comment, or blank lines. Invalid UTF-8 becomes U+FFFD.
-    pub fn parse(&self) -> Option<(Option<Cow<'_, str>>, Cow<'_, str>)> {
-        let (mut name, mut data): (Option<&[u8]>, Option<Cow<'_, [u8]>>) = (None, None);
-        let start = if self.marked { BOM.len() } else { 0 };
-        for line in Lines(self.raw.get(start..).unwrap_or_default()) {
-            let (field, value) = match memchr::memchr(b':', line) {
+    pub fn parse(&self) -> Option<(Option<Cow<'a, str>>, Cow<'a, str>)> {
+        let (mut name, mut data): (Option<&'a [u8]>, Option<Cow<'a, [u8]>>) = (None, None);
+        for line in Lines(self.raw.get(self.start..).unwrap_or_default()) {
+            let (field, value) = match memchr(b':', line) {
                 Some(colon) => {
                     let (field, rest) = line.split_at(colon);
                     let value = rest.get(1..).unwrap_or_default();
@@ -56,11 +56,16 @@ impl Frame {
             }
         }
         let data = match data? {
-            Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
-            Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
+            Cow::Borrowed(bytes) => text(bytes),
+            Cow::Owned(bytes) => Cow::Owned(text(&bytes).into_owned()),
         };
-        Some((name.map(String::from_utf8_lossy), data))
+        Some((name.map(text), data))
     }
+}
+
+/// Checks what is nearly always right at full speed, and repairs only what is not.
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 /// Lines ended by LF, CRLF or CR.
@@ -80,105 +85,155 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
+/// Whole events, one after the other, or an unfinished one by itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    raw: Bytes,
+    /// As in its first [`Frame`].
+    start: usize,
+}
+
+impl Batch {
+    /// A whole stream, its last event finished or not.
+    pub fn whole(raw: Bytes) -> Self {
+        let start = if raw.starts_with(BOM) { BOM.len() } else { 0 };
+        Self { raw, start }
+    }
+
+    /// The bytes of all of them, exactly.
+    pub const fn raw(&self) -> &Bytes {
+        &self.raw
+    }
+
+    /// The events, in order. Their bytes make up the batch without gaps.
+    pub fn frames(&self) -> Frames<'_> {
+        Frames { rest: &self.raw, start: self.start }
+    }
+}
+
+/// The events of a [`Batch`].
+#[derive(Debug)]
+pub struct Frames<'a> {
+    rest: &'a [u8],
+    start: usize,
+}
+
+impl<'a> Iterator for Frames<'a> {
+    type Item = Frame<'a>;
+
+    fn next(&mut self) -> Option<Frame<'a>> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let start = std::mem::take(&mut self.start);
+        let mut line = start;
+        let end = loop {
+            let Some(found) = memchr2(b'\n', b'\r', self.rest.get(line..).unwrap_or_default()) else {
+                break self.rest.len();
+            };
+            let end = line + found;
+            let pair = self.rest.get(end..).is_some_and(|rest| rest.starts_with(b"\r\n"));
+            let after = end + 1 + usize::from(pair);
+            if end == line {
+                break after;
+            }
+            line = after;
+        };
+        let (raw, rest) = self.rest.split_at(end);
+        self.rest = rest;
+        Some(Frame { raw, start })
+    }
+}
+
 /// An event grew over [`MAX_EVENT`] bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an event of the stream is larger than {MAX_EVENT} bytes")]
 pub struct TooLarge;
 
-/// Cuts a byte stream into [`Frame`]s.
+/// Cuts a byte stream into whole events.
 #[derive(Debug, Default)]
 pub struct Framer {
-    buffer: BytesMut,
-    /// Everything before it was looked at; it is the start of a line.
-    line: usize,
-    /// Bytes of the current line that were looked at already.
-    scanned: usize,
-    /// The last frame ended with a CR at the end of the buffer: an LF that follows belongs to it.
+    /// The event that is not whole yet.
+    pending: BytesMut,
+    /// Where the first line of what is pending begins.
+    start: usize,
+    /// The last batch ended with a lone CR: an LF that follows belongs to it.
     swallow_lf: bool,
     started: bool,
-    marked: bool,
 }
 
 impl Framer {
-    /// Takes the next bytes, in any cut.
-    pub fn push(&mut self, chunk: &[u8]) {
-        self.buffer.extend_from_slice(chunk);
+    /// Takes the next bytes, in any cut, and gives the events they complete. The raw bytes of all batches make up the
+    /// stream without gaps.
+    pub fn push(&mut self, chunk: &Bytes) -> Batch {
+        if chunk.is_empty() {
+            return Batch::default();
+        }
+        if self.pending.is_empty() && self.started {
+            // Nothing is left over: the events of the chunk are a part of it, not a copy.
+            self.start = usize::from(std::mem::take(&mut self.swallow_lf) && chunk.first() == Some(&b'\n'));
+            let end = self.last_end(chunk, 0);
+            self.pending.extend_from_slice(chunk.get(end..).unwrap_or_default());
+            return self.batch(chunk.slice(..end));
+        }
+        let seen = self.pending.len();
+        self.pending.extend_from_slice(chunk);
+        if !self.started {
+            if self.pending.len() < BOM.len() && BOM.starts_with(&self.pending) {
+                return Batch::default();
+            }
+            self.started = true;
+            if self.pending.starts_with(BOM) {
+                self.start = BOM.len();
+            }
+        }
+        let end = self.last_end(&self.pending, seen);
+        let raw = self.pending.split_to(end).freeze();
+        self.batch(raw)
     }
 
-    /// The next whole event. Its raw bytes and those of its neighbours make up the stream without gaps.
-    pub fn next_frame(&mut self) -> Result<Option<Frame>, TooLarge> {
-        if !self.begin() {
-            return Ok(None);
+    /// The whole events, with the start that belongs to the first of them.
+    fn batch(&mut self, raw: Bytes) -> Batch {
+        if raw.is_empty() {
+            return Batch::default();
         }
-        loop {
-            let from = self.line + self.scanned;
-            let rest = self.buffer.get(from..).unwrap_or_default();
-            let Some(found) = memchr2(b'\n', b'\r', rest) else {
-                self.scanned = self.buffer.len() - self.line;
-                return if self.buffer.len() > MAX_EVENT { Err(TooLarge) } else { Ok(None) };
-            };
-            let end = from + found;
-            let blank = end == self.line;
-            let carriage = self.buffer.get(end) == Some(&b'\r');
-            let mut after = end + 1;
-            if carriage && self.buffer.get(after) == Some(&b'\n') {
-                after += 1;
-            } else if carriage && after == self.buffer.len() && blank {
-                self.swallow_lf = true;
-            } else if carriage && after == self.buffer.len() {
-                // CR at the very end of what is here: whether an LF follows decides where the next line starts.
-                self.scanned = end - self.line;
-                return if self.buffer.len() > MAX_EVENT { Err(TooLarge) } else { Ok(None) };
-            }
-            self.line = after;
-            self.scanned = 0;
-            if blank {
-                let raw = self.buffer.split_to(after).freeze();
-                self.line = 0;
-                return Ok(Some(self.frame(raw)));
-            }
-        }
+        self.swallow_lf = raw.ends_with(b"\r") && self.pending.is_empty();
+        Batch { raw, start: std::mem::take(&mut self.start) }
     }
 
-    /// Handles what may stand before an event: a byte order mark at the very start, the LF of a CRLF cut in two.
-    fn begin(&mut self) -> bool {
-        if self.line == 0 && self.scanned == 0 {
-            if self.swallow_lf && !self.buffer.is_empty() {
-                self.swallow_lf = false;
-                if self.buffer.first() == Some(&b'\n') {
-                    // It stays part of the stream, at the front of the next frame, but ends no line.
-                    self.line = 1;
-                }
+    /// Where the last blank line of `bytes` ends, looked for from the back; none ends before `seen`.
+    fn last_end(&self, bytes: &[u8], seen: usize) -> usize {
+        let mut before = bytes.len();
+        while let Some(at) = memrchr2(b'\n', b'\r', bytes.get(seen..before).unwrap_or_default()) {
+            let at = seen + at;
+            let pair = bytes.get(at) == Some(&b'\n') && at > self.start && bytes.get(at - 1) == Some(&b'\r');
+            // Where the line end begins, which may be before what was seen: then it had ended a line, and no event.
+            let begins = at - usize::from(pair);
+            if begins < self.start {
+                return 0;
             }
-            if !self.started {
-                if self.buffer.len() < BOM.len() && BOM.starts_with(&self.buffer) {
-                    return false;
-                }
-                self.started = true;
-                if self.buffer.starts_with(BOM) {
-                    self.marked = true;
-                    self.line = BOM.len();
-                }
+            if begins == self.start || matches!(bytes.get(begins - 1), Some(b'\n' | b'\r')) {
+                return at + 1;
             }
+            before = begins;
         }
-        !self.buffer.is_empty()
+        0
     }
 
     /// Bytes of the event that is not whole yet.
     pub fn pending(&self) -> usize {
-        self.buffer.len()
+        self.pending.len()
+    }
+
+    /// Is that more than an event may have?
+    pub fn too_large(&self) -> Result<(), TooLarge> {
+        if self.pending.len() > MAX_EVENT { Err(TooLarge) } else { Ok(()) }
     }
 
     /// Takes the unfinished event: at the end of the input, or to hand an oversized one through.
-    pub fn take_pending(&mut self) -> Option<Frame> {
-        self.line = 0;
-        self.scanned = 0;
-        let raw = self.buffer.split().freeze();
-        (!raw.is_empty()).then(|| self.frame(raw))
-    }
-
-    fn frame(&mut self, raw: Bytes) -> Frame {
-        Frame { raw, marked: std::mem::take(&mut self.marked) }
+    pub fn take_pending(&mut self) -> Option<Batch> {
+        let raw = self.pending.split().freeze();
+        (!raw.is_empty()).then(|| Batch { raw, start: std::mem::take(&mut self.start) })
     }
 }
 
@@ -193,22 +248,23 @@ mod tests {
     /// Frames of `stream` cut at `cuts`, and the bytes they are made of.
     fn run(stream: &[u8], cuts: &[usize]) -> (Parsed, Vec<u8>) {
         let (mut framer, mut events, mut raw, mut at) = (Framer::default(), Vec::new(), Vec::new(), 0);
-        let mut take = |frame: Frame, raw: &mut Vec<u8>| {
-            raw.extend_from_slice(frame.raw());
-            if let Some((name, data)) = frame.parse() {
+        let mut take = |batch: Batch, raw: &mut Vec<u8>| {
+            let parts: Vec<u8> = batch.frames().flat_map(|f| f.raw().iter().copied()).collect();
+            assert_eq!(&parts, batch.raw());
+            raw.extend_from_slice(&parts);
+            for (name, data) in batch.frames().filter_map(|f| f.parse()) {
                 events.push((name.map(Cow::into_owned), data.into_owned()));
             }
         };
         for &cut in cuts.iter().chain([&stream.len()]) {
-            framer.push(&stream[at..cut.max(at)]);
+            take(framer.push(&Bytes::copy_from_slice(&stream[at..cut.max(at)])), &mut raw);
             at = cut.max(at);
-            while let Some(frame) = framer.next_frame().unwrap() {
-                take(frame, &mut raw);
-            }
         }
-        if let Some(frame) = framer.take_pending() {
-            take(frame, &mut raw);
+        if let Some(rest) = framer.take_pending() {
+            take(rest, &mut raw);
         }
+        let whole = Batch::whole(Bytes::copy_from_slice(stream));
+        assert_eq!(whole.frames().filter_map(|f| f.parse()).count(), events.len());
         (events, raw)
     }
 
@@ -240,9 +296,9 @@ mod tests {
     #[test]
     fn an_oversized_event_is_an_error() {
         let mut framer = Framer::default();
-        framer.push(b"data: ");
-        framer.push(&vec![b'x'; MAX_EVENT]);
-        assert_eq!(framer.next_frame(), Err(TooLarge));
+        framer.push(&Bytes::from_static(b"data: "));
+        framer.push(&vec![b'x'; MAX_EVENT].into());
+        assert_eq!(framer.too_large(), Err(TooLarge));
     }
 
     proptest! {

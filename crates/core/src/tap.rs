@@ -1,14 +1,15 @@
 //! Reads along with a relayed reply for usage, stop and failure. What it fails to read changes nothing that is forwarded.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
-use memchr::memmem;
+use memchr::memmem::Finder;
 
 use crate::dialect::{self, Dialect, StreamDecoder};
 use crate::hub::{Aliases, ErrorKind, Event, Failure, StopReason, Usage};
 use crate::json::Members;
 use crate::provider::Quirks;
-use crate::sse::Frame;
+use crate::sse::{Batch, Frame};
 
 /// What is known of a reply so far.
 #[derive(Clone, Debug, Default)]
@@ -75,9 +76,18 @@ impl Tap {
         Self { reader, facts: Facts::default() }
     }
 
-    /// Looks at one whole event.
-    pub fn look(&mut self, frame: &Frame) {
-        // Plain deltas make up nearly all of a stream and hold none of these words: they are not parsed.
+    /// Looks at whole events. `inside` says that the first of them is the rest of one that went on its way in pieces.
+    pub fn read(&mut self, batch: &Batch, inside: bool) {
+        // Plain deltas make up nearly all of a stream, and mean nothing here: most batches are searched, and not cut up.
+        if self.facts.content && !self.reader.speaks_up(batch.raw()) {
+            return;
+        }
+        for frame in batch.frames().skip(usize::from(inside)) {
+            self.look(&frame);
+        }
+    }
+
+    fn look(&mut self, frame: &Frame<'_>) {
         if self.facts.content && !self.reader.speaks_up(frame.raw()) {
             return;
         }
@@ -94,31 +104,44 @@ impl Tap {
 }
 
 impl Reader {
-    /// Could this event hold anything but a delta?
+    /// Could these events hold anything but deltas?
     fn speaks_up(&self, raw: &[u8]) -> bool {
-        let has = |word: &str| memmem::find(raw, word.as_bytes()).is_some();
+        let has = |word: &Word| word.find(raw).is_some();
         match self {
-            Self::Decoder { dialect: Dialect::Anthropic, .. } => has("message_") || has("error"),
+            Self::Decoder { dialect: Dialect::Anthropic, .. } => has(&MESSAGE) || has(&ERROR),
+            // In both spellings of each name.
             Self::Decoder { dialect: Dialect::Gemini, .. } => {
-                ["finish", "usage", "error", "Feedback", "_feedback"].into_iter().any(has)
+                [&FINISH, &USAGE_ANY, &ERROR, &FEEDBACK, &FEEDBACK_SNAKE].into_iter().any(has)
             }
-            // `"finish_reason":null` is in every chunk; a reason is a string.
-            Self::Decoder { .. } => {
-                has("[DONE]")
-                    || has("\"usage\"")
-                    || has("error")
-                    || has("finish_reason\":\"")
-                    || has("finish_reason\": \"")
-            }
-            Self::Responses => {
-                has("\"usage\"")
-                    || has("error")
-                    || has("response.completed")
-                    || has("response.incomplete")
-                    || has("response.failed")
-            }
+            // Both members are in every chunk, and null in nearly all of them.
+            Self::Decoder { .. } => has(&DONE) || says(&USAGE, raw) || has(&ERROR) || says(&FINISH_REASON, raw),
+            Self::Responses => has(&ERROR) || has(&COMPLETED) || has(&INCOMPLETE) || has(&FAILED) || says(&USAGE, raw),
         }
     }
+}
+
+type Word = LazyLock<Finder<'static>>;
+
+static COMPLETED: Word = LazyLock::new(|| Finder::new("response.completed"));
+static DONE: Word = LazyLock::new(|| Finder::new("[DONE]"));
+static ERROR: Word = LazyLock::new(|| Finder::new("error"));
+static FEEDBACK: Word = LazyLock::new(|| Finder::new("Feedback"));
+static FEEDBACK_SNAKE: Word = LazyLock::new(|| Finder::new("_feedback"));
+static FINISH: Word = LazyLock::new(|| Finder::new("finish"));
+static FAILED: Word = LazyLock::new(|| Finder::new("response.failed"));
+static FINISH_REASON: Word = LazyLock::new(|| Finder::new("\"finish_reason\""));
+static INCOMPLETE: Word = LazyLock::new(|| Finder::new("response.incomplete"));
+static MESSAGE: Word = LazyLock::new(|| Finder::new("message_"));
+static USAGE_ANY: Word = LazyLock::new(|| Finder::new("usage"));
+static USAGE: Word = LazyLock::new(|| Finder::new("\"usage\""));
+
+/// Is there a member of this name that is not null?
+fn says(key: &Word, raw: &[u8]) -> bool {
+    let length = key.needle().len();
+    key.find_iter(raw).any(|at| {
+        let mut after = raw.get(at + length..).unwrap_or_default().iter().filter(|b| !b.is_ascii_whitespace());
+        after.next() == Some(&b':') && after.next() != Some(&b'n')
+    })
 }
 
 /// One event of a Responses stream (<https://platform.openai.com/docs/api-reference/responses-streaming>).

@@ -8,6 +8,7 @@ use apex_core::hub::{Aliases, Event, Fold, Sequencer};
 use apex_core::json::{Members, RawValue};
 use apex_core::provider::Quirks;
 use apex_core::sse::Framer;
+use bytes::Bytes;
 
 const BOTH: [Dialect; 2] = [Dialect::Anthropic, Dialect::OpenAiChat];
 /// Rows with different demands on ids, names, content and reasoning.
@@ -78,11 +79,9 @@ fn stream(dialect: Dialect, quirks: &Quirks, input: &str) {
         input.lines().for_each(|line| take(None, line));
     } else {
         let mut framer = Framer::default();
-        framer.push(input.as_bytes());
-        while let Ok(Some(frame)) = framer.next_frame() {
-            if let Some((name, data)) = frame.parse() {
-                take(name.as_deref(), &data);
-            }
+        let whole = framer.push(&Bytes::copy_from_slice(input.as_bytes()));
+        for (name, data) in whole.frames().filter_map(|frame| frame.parse()) {
+            take(name.as_deref(), &data);
         }
     }
     decoder.finish(&mut events);

@@ -1,19 +1,19 @@
 //! A stream's events, put together into the one reply that a client without streams would have got.
 
+use bytes::Bytes;
+
 use crate::dialect::{self, Dialect, ReplyContext, StreamDecoder};
 use crate::hub::{Aliases, Event, Fold, Sequencer};
 use crate::provider::Quirks;
-use crate::sse::Framer;
+use crate::sse::Batch;
 
 /// The reply in `sse`, in the dialect of its client, as far as it goes; none if it does not read as one.
 pub(super) fn reassemble(dialect: Dialect, sse: &str) -> Option<String> {
-    let mut framer = Framer::default();
-    framer.push(sse.as_bytes());
+    let whole = Batch::whole(Bytes::copy_from_slice(sse.as_bytes()));
     let mut decoder = StreamDecoder::new(dialect, &Quirks::OPENAI, Aliases::default());
     let (mut sequencer, mut fold) = (Sequencer::default(), Fold::default());
     let mut any = false;
-    while let Ok(Some(frame)) = framer.next_frame() {
-        let Some((name, data)) = frame.parse() else { continue };
+    for (name, data) in whole.frames().filter_map(|frame| frame.parse()) {
         let mut events = Vec::new();
         decoder.push(name.as_deref(), &data, &mut events);
         let mut ordered = Vec::with_capacity(events.len());

@@ -18,7 +18,7 @@ use crate::provider::Quirks;
 use crate::record::Outcome;
 use crate::reply::Whole;
 use crate::secret::Secret;
-use crate::sse::Framer;
+use crate::sse::Batch;
 use crate::time::Timestamp;
 use crate::upstream_error;
 
@@ -183,21 +183,17 @@ impl Translating {
         if matches!(text.trim_start().as_bytes().first(), Some(b'{' | b'[')) {
             return dialect::decode_reply(self.upstream, text, self.quirks, &self.aliases).map_err(|_| ());
         }
-        let mut framer = Framer::default();
-        framer.push(text.as_bytes());
+        let whole = Batch::whole(Bytes::copy_from_slice(text.as_bytes()));
         let mut decoder = StreamDecoder::new(self.upstream, self.quirks, self.aliases.clone());
         let mut all: Vec<Event<'static>> = Vec::new();
-        while let Ok(Some(frame)) = framer.next_frame() {
+        for frame in whole.frames() {
             Self::frame(&frame, &mut decoder, &mut all);
-        }
-        if let Some(rest) = framer.take_pending() {
-            Self::frame(&rest, &mut decoder, &mut all);
         }
         decoder.finish(&mut all);
         if all.is_empty() { Err(()) } else { Ok(all) }
     }
 
-    fn frame(frame: &crate::sse::Frame, decoder: &mut StreamDecoder, all: &mut Vec<Event<'static>>) {
+    fn frame(frame: &crate::sse::Frame<'_>, decoder: &mut StreamDecoder, all: &mut Vec<Event<'static>>) {
         if let Some((name, data)) = frame.parse() {
             let mut events = Vec::new();
             decoder.push(name.as_deref(), &data, &mut events);

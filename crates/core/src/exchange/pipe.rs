@@ -1,12 +1,13 @@
 //! The two ways of a streamed reply: relayed event by event, or translated.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::dialect::{self, Dialect, StreamDecoder, StreamEncoder};
 use crate::hub::{Event, Failure, Sequencer, StopReason, Usage};
-use crate::sse::{Framer, TooLarge};
+use crate::sse::{Batch, Framer, TooLarge};
 use crate::tap::Tap;
 
 /// Most bytes of one unfinished event that are held back before it is handed through in pieces.
@@ -23,7 +24,7 @@ const RELAY_GRACE: Duration = Duration::from_secs(15);
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     /// For the client.
-    pub(super) out: Vec<u8>,
+    pub(super) out: Bytes,
     /// The upstream failed in band. A relay has forwarded it in `out` already.
     pub(super) failure: Option<Failure>,
     /// The stream cannot go on.
@@ -96,7 +97,9 @@ impl Pipe {
     /// Nothing came for a while after the stop: ends the reply with what is known.
     pub(super) fn give_up_waiting(&mut self, progress: &mut Progress) {
         if let Self::Translate(translate) = self {
-            translate.take(vec![Event::End], progress);
+            let mut out = Vec::new();
+            translate.pass(Event::End, &mut out, progress);
+            progress.out = out.into();
         }
     }
 
@@ -179,18 +182,20 @@ impl Pipe {
 
 impl Relay {
     fn push(&mut self, chunk: &Bytes, progress: &mut Progress) {
-        self.framer.push(chunk);
-        // The framer's own limit is far above ours: an oversized event is handed through, never refused.
-        while let Ok(Some(frame)) = self.framer.next_frame() {
-            if !std::mem::take(&mut self.inside) {
-                self.tap.look(&frame);
-            }
-            progress.out.extend_from_slice(frame.raw());
+        let batch = self.framer.push(chunk);
+        if !batch.raw().is_empty() {
+            self.tap.read(&batch, std::mem::take(&mut self.inside));
         }
+        progress.out = batch.raw().clone();
+        // The framer's own limit is far above ours: an oversized event is handed through, never refused.
         if self.framer.pending() > MAX_HELD_EVENT
             && let Some(part) = self.framer.take_pending()
         {
-            progress.out.extend_from_slice(part.raw());
+            progress.out = if progress.out.is_empty() {
+                part.raw().clone()
+            } else {
+                [progress.out.as_ref(), part.raw()].concat().into()
+            };
             self.inside = true;
             self.tap.facts.content = true;
         }
@@ -201,9 +206,9 @@ impl Relay {
         // Real providers forget the last blank line: what is left counts if it ends the reply or is an event by itself.
         if let Some(rest) = self.framer.take_pending() {
             let before = self.tap.facts.complete;
-            self.tap.look(&rest);
+            self.tap.read(&rest, false);
             if before || self.tap.facts.complete || self.tap.facts.failure.is_some() {
-                progress.out.extend_from_slice(rest.raw());
+                progress.out = rest.raw().clone();
             }
         }
         progress.failure.clone_from(&self.tap.facts.failure);
@@ -213,14 +218,43 @@ impl Relay {
 
 impl Translate {
     fn push(&mut self, chunk: &Bytes, progress: &mut Progress) {
-        self.framer.push(chunk);
-        loop {
-            match self.framer.next_frame() {
-                Ok(Some(frame)) => self.frame(&frame, progress),
-                Ok(None) => return,
-                Err(too_large) => {
-                    progress.broken = Some(too_large);
-                    return;
+        let batch = self.framer.push(chunk);
+        let mut out = Vec::with_capacity(batch.raw().len());
+        self.batch(&batch, &mut out, progress);
+        progress.out = out.into();
+        if progress.failure.is_none() {
+            progress.broken = self.framer.too_large().err();
+        }
+    }
+
+    fn end(&mut self, progress: &mut Progress) -> bool {
+        let mut out = Vec::new();
+        if let Some(rest) = self.framer.take_pending() {
+            self.batch(&rest, &mut out, progress);
+        }
+        if progress.failure.is_none() && !self.sequencer.ended() {
+            let mut events = Vec::new();
+            self.decoder.finish(&mut events);
+            self.take(&mut events, &mut Vec::new(), &mut out, progress);
+        }
+        progress.out = out.into();
+        self.sequencer.ended()
+    }
+
+    /// Translates whole events, one after the other, up to a failure.
+    fn batch(&mut self, batch: &Batch, out: &mut Vec<u8>, progress: &mut Progress) {
+        // Nearly every event is one line of text and borrows from the batch: these serve them all.
+        let (mut events, mut ordered) = (Vec::new(), Vec::new());
+        for (name, data) in batch.frames().filter_map(|frame| frame.parse()) {
+            match &data {
+                Cow::Borrowed(data) => {
+                    self.decoder.push(name.as_deref(), data, &mut events);
+                    self.take(&mut events, &mut ordered, out, progress);
+                }
+                Cow::Owned(data) => {
+                    let mut events = Vec::new();
+                    self.decoder.push(name.as_deref(), data, &mut events);
+                    self.take(&mut events, &mut Vec::new(), out, progress);
                 }
             }
             if progress.failure.is_some() {
@@ -229,45 +263,43 @@ impl Translate {
         }
     }
 
-    fn end(&mut self, progress: &mut Progress) -> bool {
-        if let Some(rest) = self.framer.take_pending() {
-            self.frame(&rest, progress);
-        }
-        if progress.failure.is_none() && !self.sequencer.ended() {
-            let mut events = Vec::new();
-            self.decoder.finish(&mut events);
-            self.take(events, progress);
-        }
-        self.sequencer.ended()
-    }
-
-    fn frame(&mut self, frame: &crate::sse::Frame, progress: &mut Progress) {
-        let Some((name, data)) = frame.parse() else { return };
-        let mut events = Vec::new();
-        self.decoder.push(name.as_deref(), &data, &mut events);
-        self.take(events, progress);
-    }
-
-    fn take(&mut self, events: Vec<Event<'_>>, progress: &mut Progress) {
-        let mut ordered = Vec::with_capacity(events.len() + 2);
-        events.into_iter().for_each(|e| self.sequencer.push(e, &mut ordered));
-        for event in ordered {
-            match &event {
-                Event::Error(failure) => {
-                    progress.failure = Some(failure.clone());
-                    return;
-                }
-                Event::Start { usage, .. } | Event::Usage(usage) => self.usage.merge(usage),
-                Event::Stop(stop) => self.stop = Some(stop.reason),
-                Event::BlockStart { .. }
-                | Event::Delta { .. }
-                | Event::BlockStop { .. }
-                | Event::Citation { .. }
-                | Event::Ping
-                | Event::End => {}
+    fn take<'e>(
+        &mut self,
+        events: &mut Vec<Event<'e>>,
+        ordered: &mut Vec<Event<'e>>,
+        out: &mut Vec<u8>,
+        progress: &mut Progress,
+    ) {
+        events.drain(..).for_each(|e| self.sequencer.push(e, ordered));
+        for event in ordered.drain(..) {
+            self.write(&event, out, progress);
+            if progress.failure.is_some() {
+                return;
             }
-            self.content |= !matches!(event, Event::Start { .. } | Event::Ping);
-            self.encoder.push(&event, &mut progress.out);
         }
+    }
+
+    /// One event of our own making.
+    fn pass(&mut self, event: Event<'_>, out: &mut Vec<u8>, progress: &mut Progress) {
+        self.take(&mut vec![event], &mut Vec::new(), out, progress);
+    }
+
+    fn write(&mut self, event: &Event<'_>, out: &mut Vec<u8>, progress: &mut Progress) {
+        match event {
+            Event::Error(failure) => {
+                progress.failure = Some(failure.clone());
+                return;
+            }
+            Event::Start { usage, .. } | Event::Usage(usage) => self.usage.merge(usage),
+            Event::Stop(stop) => self.stop = Some(stop.reason),
+            Event::BlockStart { .. }
+            | Event::Delta { .. }
+            | Event::BlockStop { .. }
+            | Event::Citation { .. }
+            | Event::Ping
+            | Event::End => {}
+        }
+        self.content |= !matches!(event, Event::Start { .. } | Event::Ping);
+        self.encoder.push(event, out);
     }
 }

@@ -16,7 +16,7 @@ use crate::inflate::Inflate;
 use crate::record::Outcome;
 use crate::reply::Whole;
 use crate::tap::{self};
-use crate::time::Timestamp;
+use crate::time::{Seed, Timestamp};
 
 /// Largest error body that is read, and largest whole reply that is translated, in bytes.
 const MAX_ERROR: usize = 1 << 20;
@@ -30,7 +30,7 @@ const HOLD_BYTES: usize = 64 << 10;
 /// Ids of this reply.
 #[derive(Debug)]
 pub(super) struct Dressing {
-    pub(super) id: String,
+    pub(super) seed: Seed,
     pub(super) request_id: String,
     pub(super) created: u64,
 }
@@ -332,7 +332,7 @@ fn streamed(pipe: &Pipe, held: &mut Option<Vec<u8>>, progress: Progress, outcome
         if !relayed || held.is_some() {
             let mut progressed = failed(failure, Outcome::UpstreamError);
             if held.is_none() {
-                progressed.out = progress.out.into();
+                progressed.out = progress.out;
             }
             return progressed;
         }
@@ -347,7 +347,7 @@ fn streamed(pipe: &Pipe, held: &mut Option<Vec<u8>>, progress: Progress, outcome
                 progressed.out = held.take().unwrap_or_default().into();
             }
         }
-        None => progressed.out = progress.out.into(),
+        None => progressed.out = progress.out,
     }
     if pipe.ended() {
         progressed.done = Some(*outcome);
