@@ -73,8 +73,8 @@ impl Seed {
         for _ in 0..24 {
             // One step of a 128-bit multiplicative generator: ids must differ, not be secret.
             state = state.wrapping_mul(0xDA94_2042_E4DD_58B5_0000_0000_0000_0001).wrapping_add(0x2545_F491_4F6C_DD1D);
-            let index = usize::try_from((state >> 96) % 62).unwrap_or(0);
-            out.push(char::from(*ALPHABET.get(index).unwrap_or(&b'0')));
+            let index = u32::try_from(state >> 96).unwrap_or(0) % 62;
+            out.push(char::from(*ALPHABET.get(index as usize).unwrap_or(&b'0')));
         }
         out
     }

@@ -26,6 +26,7 @@ use crate::cors::Cors;
 use crate::dialect::Dialect;
 use crate::headers;
 use crate::hub::{ErrorKind, Failure};
+use crate::record::line::millis;
 use crate::record::{Attempt, Outcome, Record};
 use crate::redact;
 use crate::reply::{self, Whole};
@@ -334,7 +335,7 @@ impl Exchange {
     }
 
     fn dressing(&self, now: Timestamp) -> replying::Dressing {
-        replying::Dressing { id: self.seed.token(1), request_id: self.request_id.clone(), created: now.as_secs() }
+        replying::Dressing { seed: self.seed, request_id: self.request_id.clone(), created: now.as_secs() }
     }
 
     /// Puts our headers on a reply.
@@ -358,9 +359,10 @@ impl Exchange {
         }
         if let Some(upstream) = self.record.upstream_head {
             let before = self.sent_at.since(self.record.started);
-            let ms = |d: Duration| d.as_secs_f64() * 1_000.0;
-            let timing =
-                format!("gateway;dur={:.3}, upstream;dur={:.3}", ms(before), ms(upstream.saturating_sub(before)));
+            let mut timing = b"gateway;dur=".to_vec();
+            millis(before, &mut timing);
+            timing.extend_from_slice(b", upstream;dur=");
+            millis(upstream.saturating_sub(before), &mut timing);
             if let Ok(value) = HeaderValue::try_from(timing) {
                 headers.append(HeaderName::from_static("server-timing"), value);
             }

@@ -38,7 +38,7 @@ impl Planned {
     pub(super) fn context(&self, dressing: &super::replying::Dressing) -> ReplyContext {
         ReplyContext {
             client_model: self.client_model.clone(),
-            id: dressing.id.clone(),
+            id: dressing.seed.token(1),
             created: dressing.created,
             include_usage: self.translation.as_ref().is_some_and(|t| t.include_usage),
             show_thoughts: self.translation.as_ref().is_some_and(|t| t.show_thoughts),

@@ -1,29 +1,51 @@
 //! A record as one line of JSON, for the logs of both hosts, and the fields it is made of.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::Record;
 use crate::dialect::Dialect;
+use crate::json::{escape_into, number};
 use crate::time::Timestamp;
 
 /// `record` as a JSON object, without line end.
 pub fn json(record: &Record) -> String {
-    let mut out = format!(
-        "{{\"timestamp\":\"{}\",\"level\":\"INFO\",\"message\":\"exchange\"",
-        rfc3339(record.started + record.duration)
-    );
+    let mut out = Vec::with_capacity(1 << 10);
+    out.extend_from_slice(b"{\"timestamp\":\"");
+    out.extend_from_slice(rfc3339(record.started + record.duration).as_bytes());
+    out.extend_from_slice(b"\",\"level\":\"INFO\",\"message\":\"exchange\"");
     for (name, value) in fields(record) {
-        // Writing into memory cannot fail.
-        let _ = match value {
-            Value::Text(text) => write!(out, ",\"{name}\":{}", serde_json::Value::from(text)),
-            Value::Number(number) => write!(out, ",\"{name}\":{number}"),
-            Value::Millis(time) => write!(out, ",\"{name}\":{:.3}", time.as_secs_f64() * 1000.0),
-            Value::Truth(truth) => write!(out, ",\"{name}\":{truth}"),
-        };
+        out.extend_from_slice(b",\"");
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b"\":");
+        match value {
+            Value::Text(text) => {
+                out.push(b'"');
+                escape_into(text, &mut out);
+                out.push(b'"');
+            }
+            Value::Number(value) => number(&mut out, value),
+            Value::Millis(time) => millis(time, &mut out),
+            Value::Truth(truth) => out.extend_from_slice(if truth { b"true" } else { b"false" }),
+        }
     }
-    out.push('}');
-    out
+    out.push(b'}');
+    // It is made of text.
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// Appends `time` in milliseconds, with three digits after the point.
+pub fn millis(time: Duration, out: &mut Vec<u8>) {
+    let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    number(out, micros / 1000);
+    out.push(b'.');
+    digits(micros % 1000, 3, out);
+}
+
+/// Appends the last `width` digits of `value`.
+fn digits(value: u64, width: u32, out: &mut Vec<u8>) {
+    for place in (0..width).rev() {
+        out.push(b'0' + u8::try_from(value / 10_u64.pow(place) % 10).unwrap_or(0));
+    }
 }
 
 /// What a field holds.
@@ -99,7 +121,20 @@ pub fn rfc3339(at: Timestamp) -> String {
     let day = of_year - (153 * from_march + 2) / 5 + 1;
     let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
     let year = year_of_era + era * 400 + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
+    let mut out = Vec::with_capacity(27);
+    for (value, width, after) in [
+        (year, 4, b'-'),
+        (month, 2, b'-'),
+        (day, 2, b'T'),
+        (hour, 2, b':'),
+        (minute, 2, b':'),
+        (second, 2, b'.'),
+        (micros, 6, b'Z'),
+    ] {
+        digits(value, width, &mut out);
+        out.push(after);
+    }
+    String::from_utf8(out).unwrap_or_default()
 }
 
 #[cfg(test)]
