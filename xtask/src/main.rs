@@ -3,6 +3,7 @@
 //! No dependency outside the standard library: this is compiled before anything else can be said about a fresh clone.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line program prints")]
 
+mod bench;
 mod e2e;
 mod fuzz;
 mod process;
@@ -52,6 +53,10 @@ fn refuse(why: &str) -> ExitCode {
 /// What was asked for.
 #[derive(Debug, PartialEq, Eq)]
 enum Chore {
+    /// Count instructions, or, `update`, write the list of counts anew.
+    Instructions {
+        update: bool,
+    },
     Check,
     E2e {
         suites: Vec<String>,
@@ -74,6 +79,7 @@ impl Chore {
         let Some((name, rest)) = arguments.split_first() else { return Ok(Self::Help) };
         match name.as_str() {
             "help" | "--help" | "-h" => Ok(Self::Help),
+            "bench" => bench_chore(rest),
             "check" if rest.is_empty() => Ok(Self::Check),
             "e2e" => e2e_chore(rest),
             "fuzz" => fuzz_chore(rest),
@@ -89,6 +95,7 @@ impl Chore {
 
     fn run(&self, project: &Project) -> Result<Report, String> {
         match self {
+            Self::Instructions { update } => Ok(instructions(project, *update)),
             Self::Check => Ok(steps::run(project, |step| step.kind == Kind::Check)),
             Self::E2e { suites, extra } => Ok(run_suites(project, suites, extra)),
             Self::Fuzz { target, each } => fuzz::run(project, target.as_deref(), *each),
@@ -118,6 +125,20 @@ fn run_worker_bench(project: &Project, extra: &[String]) -> Report {
     report.step("worker", || worker::build(project));
     report.step("worker-bench", || worker::bench(project, extra));
     report
+}
+
+fn instructions(project: &Project, update: bool) -> Report {
+    let mut report = Report::default();
+    report.step("instructions", || if update { bench::update(project) } else { bench::guard(project) });
+    report
+}
+
+fn bench_chore(rest: &[String]) -> Result<Chore, String> {
+    match rest.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["--instructions"] => Ok(Chore::Instructions { update: false }),
+        ["--instructions", "--update"] => Ok(Chore::Instructions { update: true }),
+        _ => Err("bench takes --instructions, and then --update".to_owned()),
+    }
 }
 
 fn test_chore(rest: &[String]) -> Result<Chore, String> {
@@ -199,6 +220,7 @@ fn help() -> String {
         "cargo xtask fuzz [TARGET] [--seconds N]      each target for N seconds (60)".to_owned(),
         "cargo xtask worker-bench [ARGS]              CPU time per request of the Worker; ARGS go to e2e/worker/bench.mjs"
             .to_owned(),
+        "cargo xtask bench --instructions [--update]  counts instructions with callgrind; --update writes the list anew".to_owned(),
         "cargo xtask STEP                             one step:".to_owned(),
     ];
     text.extend(STEPS.iter().map(|step| format!("  {:<10} {}", step.name, step.about)));
@@ -222,6 +244,7 @@ mod tests {
         assert_eq!(chore("worker"), Ok(Chore::Steps(vec!["worker"])));
         let extra = vec!["--rounds".to_owned(), "3".to_owned()];
         assert_eq!(chore("worker-bench --rounds 3"), Ok(Chore::WorkerBench(extra)));
+        assert_eq!(chore("bench --instructions --update"), Ok(Chore::Instructions { update: true }));
         assert_eq!(chore("tidy"), Ok(Chore::Steps(vec!["tidy"])));
         assert_eq!(chore("test --install-tools"), Ok(Chore::InstallTools));
         let all = Duration::from_mins(10);
@@ -239,7 +262,9 @@ mod tests {
 
     #[test]
     fn refuses_what_it_does_not_know() {
-        for line in ["bench", "check now", "test --slow", "test --only nothing", "e2e ruby", "fuzz --seconds x"] {
+        for line in
+            ["bench --update", "check now", "test --slow", "test --only nothing", "e2e ruby", "fuzz --seconds x"]
+        {
             assert!(chore(line).is_err(), "{line}");
         }
     }

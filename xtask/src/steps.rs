@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::process::{self, Echo};
 use crate::project::Project;
 use crate::report::{Outcome, Report};
-use crate::{e2e, fuzz, suite, tally, tidy, wasm, worker};
+use crate::{bench, e2e, fuzz, suite, tally, tidy, wasm, worker};
 
 /// One step of `cargo xtask test`.
 pub(crate) struct Step {
@@ -49,6 +49,12 @@ pub(crate) const STEPS: &[Step] = &[
         about: "the fuzz targets build and pass their seed corpus",
         kind: Kind::Test,
         run: fuzz::replay,
+    },
+    Step {
+        name: "instructions",
+        about: "exchanges cost no more instructions than listed (valgrind)",
+        kind: Kind::Test,
+        run: bench::guard,
     },
     Step { name: "build", about: "the gateway and the scripted upstream", kind: Kind::EndToEnd, run: e2e::build },
     Step { name: "python", about: "e2e/python against a running gateway", kind: Kind::EndToEnd, run: e2e::python },
