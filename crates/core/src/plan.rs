@@ -30,6 +30,8 @@ pub struct Plan {
     /// None where the request names no model.
     pub client_model: Option<String>,
     pub upstream_model: Option<String>,
+    /// The model's own name: without the provider that Cloudflare's compat surface puts before it.
+    pub bare_model: Option<String>,
     pub upstream_dialect: Dialect,
     pub stream: bool,
     pub losses: Losses,
@@ -105,6 +107,7 @@ pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catal
         via: provider.via,
         client_model: Some(client_model),
         upstream_model: Some(upstream_model),
+        bare_model: Some(name.model),
         upstream_dialect,
         stream,
         losses,

@@ -36,6 +36,15 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// No provider charges for it.
+    pub const fn is_free(self) -> bool {
+        match self {
+            Self::CountTokens | Self::InputTokens => true,
+            Self::Other(path) => matches!(path.as_bytes(), b"moderations"),
+            Self::ChatCompletions | Self::Messages | Self::Responses | Self::Unlisted(_) => false,
+        }
+    }
+
     /// The path after `/v1/`; also the name in `paths` of a provider's configuration. Empty if only the request has it.
     pub const fn path(self) -> &'static str {
         match self {

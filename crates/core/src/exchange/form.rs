@@ -1,6 +1,6 @@
 //! The five forms a reply can take, chosen by the upstream's head.
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use http::{header, response};
 
 use super::collected::{Refusing, Translating};
@@ -13,7 +13,7 @@ use crate::hub::{Aliases, Failure, StopReason, Usage};
 use crate::inflate::Inflate;
 use crate::provider::Quirks;
 use crate::route::Operation;
-use crate::tap::Tap;
+use crate::tap::{self, Tap};
 
 /// What becomes of the upstream's body.
 #[derive(Debug)]
@@ -37,14 +37,80 @@ pub(super) enum Form {
         held: Option<Vec<u8>>,
     },
     /// Bytes as they come; a copy is read at the end.
-    Whole {
-        dialect: Dialect,
-        quirks: &'static Quirks,
-        copy: Option<BytesMut>,
-        usage: Usage,
-        stop: Option<StopReason>,
-    },
+    Whole(Box<Whole>),
 }
+
+/// A whole reply in the client's dialect.
+#[derive(Debug)]
+pub(super) struct Whole {
+    pub(super) dialect: Dialect,
+    pub(super) quirks: &'static Quirks,
+    /// A cost may come out, and is told in the head: what came waits for the end, up to a limit.
+    pub(super) held: Option<Held>,
+    /// What went out already; none if that is too much to be read.
+    pub(super) copy: Option<BytesMut>,
+    pub(super) usage: Usage,
+    pub(super) stop: Option<StopReason>,
+}
+
+/// Chunks that wait.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    chunks: Vec<Bytes>,
+    bytes: usize,
+}
+
+impl Held {
+    pub(super) fn push(&mut self, chunk: Bytes) {
+        self.bytes += chunk.len();
+        self.chunks.push(chunk);
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.bytes
+    }
+
+    /// All of it; a single chunk is not copied.
+    pub(super) fn join(mut self) -> Bytes {
+        match self.chunks.as_mut_slice() {
+            [single] => std::mem::take(single),
+            chunks => chunks.concat().into(),
+        }
+    }
+}
+
+impl Whole {
+    pub(super) fn new(dialect: Dialect, quirks: &'static Quirks, hold: bool) -> Box<Self> {
+        let held = hold.then(Held::default);
+        Box::new(Self { dialect, quirks, held, copy: Some(BytesMut::new()), usage: Usage::default(), stop: None })
+    }
+
+    /// Lets what waits go.
+    pub(super) fn release(&mut self) -> Bytes {
+        let bytes = self.held.take().map(Held::join).unwrap_or_default();
+        self.copy(&bytes);
+        bytes
+    }
+
+    pub(super) fn copy(&mut self, chunk: &[u8]) {
+        if let Some(kept) = &mut self.copy {
+            if kept.len() + chunk.len() > MAX_TAPPED {
+                self.copy = None;
+            } else {
+                kept.extend_from_slice(chunk);
+            }
+        }
+    }
+
+    /// Reads the reply, which is complete.
+    pub(super) fn read(&mut self, body: &[u8]) {
+        let facts = tap::whole(self.dialect, self.quirks, body);
+        (self.usage, self.stop) = (facts.usage, facts.stop);
+    }
+}
+
+/// Largest copy of a relayed whole reply that is kept for its usage.
+const MAX_TAPPED: usize = 4 << 20;
 
 /// What happens to a collected body.
 #[derive(Debug)]
@@ -56,6 +122,8 @@ pub(super) enum Then {
     Relay {
         dialect: Dialect,
         quirks: &'static Quirks,
+        /// Its cost may be told.
+        hold: bool,
     },
 }
 
@@ -100,9 +168,11 @@ impl Form {
         } else if stream {
             Self::Stream { pipe: pipe(), held: Some(Vec::new()) }
         } else if planned.stream {
-            Self::Sniff { pipe: pipe(), then: Box::new(Then::Relay { dialect, quirks }), blank: BytesMut::new() }
+            let hold = planned.bill.is_open(upstream.status);
+            Self::Sniff { pipe: pipe(), then: Box::new(Then::Relay { dialect, quirks, hold }), blank: BytesMut::new() }
         } else {
-            Self::Whole { dialect, quirks, copy: Some(BytesMut::new()), usage: Usage::default(), stop: None }
+            let hold = planned.bill.is_open(upstream.status) && media_type(&upstream.headers).ends_with("json");
+            Self::Whole(Whole::new(dialect, quirks, hold))
         }
     }
 

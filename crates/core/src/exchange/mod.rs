@@ -3,6 +3,7 @@
 //! The exchange never waits and never reads a clock. A host's driver does what [`Exchange::poll`] says and reports back
 //! through [`Exchange::handle`]; whatever happens, the last step is exactly one `Finish` with the record.
 
+mod bill;
 mod collected;
 mod form;
 mod input;
@@ -23,9 +24,11 @@ pub use input::{Body, Input, Outgoing, Reach, Step, TransportError, TransportErr
 use crate::capture::Tee;
 use crate::catalog::Catalog;
 use crate::cors::Cors;
+use crate::cost::Cost;
 use crate::dialect::Dialect;
 use crate::headers;
 use crate::hub::{ErrorKind, Failure};
+use crate::provider::Via;
 use crate::record::line::millis;
 use crate::record::{Attempt, Outcome, Record};
 use crate::redact;
@@ -177,6 +180,9 @@ impl Exchange {
             .find_map(|n| parts.headers.get(*n))
             .and_then(|v| v.to_str().ok())
             .map(crate::refusal::echo);
+        if let Some(planned) = self.planned.as_mut().filter(|_| self.record.via == Some(Via::Cloudflare.as_str())) {
+            planned.bill.head(&parts.headers);
+        }
         let planned = self.planned.as_ref();
         let through = planned.is_none();
         // Redirects are never followed: they could lead a key elsewhere.
@@ -258,12 +264,22 @@ impl Exchange {
             self.finish(outcome, true, now);
             return;
         }
-        if let Some(whole) = progressed.whole {
+        let complete = progressed.done == Some(Outcome::Completed);
+        if let Some(mut whole) = progressed.whole {
+            if complete && media_type(&whole.parts.headers) != EVENT_STREAM {
+                bill::tell(self.cost(true), &mut whole.parts.headers);
+            }
             self.reply(whole.parts, now);
             self.emit(whole.body, now);
         } else {
             if progressed.commit && !self.replied {
-                self.reply(replying.take_head(), now);
+                let mut head = replying.take_head();
+                // One that goes out before its cost is known says nothing of it, unless no cost will come.
+                let open = self.planned.as_ref().is_some_and(|p| p.bill.is_open(head.status));
+                if replying.is_whole() && (complete || !open) && media_type(&head.headers).ends_with("json") {
+                    bill::tell(self.cost(complete), &mut head.headers);
+                }
+                self.reply(head, now);
             }
             self.emit(progressed.out, now);
         }
@@ -280,6 +296,13 @@ impl Exchange {
         let (usage, stop) = replying.facts();
         self.record.usage.merge(&usage);
         self.record.stop = stop.or(self.record.stop);
+    }
+
+    /// What the exchange costs, as far as it is known now.
+    fn cost(&self, complete: bool) -> Cost {
+        let Record { upstream_status, usage, stop, .. } = &*self.record;
+        let complete = complete || stop.is_some();
+        self.planned.as_ref().map_or(Cost::NotApplicable, |p| p.bill.cost(*upstream_status, usage, complete))
     }
 
     /// Adds a line to the debug trace, if there is one.
@@ -391,6 +414,7 @@ impl Exchange {
         self.state = State::Done;
         self.record.outcome = outcome;
         self.record.duration = now.since(self.record.started);
+        self.record.cost = self.cost(outcome == Outcome::Completed);
         if !self.replied {
             self.record.status = 499;
         }
@@ -476,6 +500,8 @@ fn transport_failure(error: &TransportError) -> (Failure, Outcome) {
         }
     }
 }
+
+const EVENT_STREAM: &str = "text/event-stream";
 
 /// The media type of a reply, without parameters, in lower case.
 fn media_type(headers: &HeaderMap) -> String {

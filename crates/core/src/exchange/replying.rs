@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{StatusCode, response};
 
-use super::form::{Form, Then};
+use super::form::{Form, Then, Whole as WholeForm};
 use super::pipe::{Pipe, Progress};
 use super::start::Planned;
 use super::{TransportError, TransportErrorKind, bad_answer, timeout};
@@ -15,14 +15,13 @@ use crate::hub::{ErrorKind, Failure, StopReason, Usage};
 use crate::inflate::Inflate;
 use crate::record::Outcome;
 use crate::reply::Whole;
-use crate::tap::{self};
 use crate::time::{Seed, Timestamp};
 
 /// Largest error body that is read, and largest whole reply that is translated, in bytes.
 const MAX_ERROR: usize = 1 << 20;
 const MAX_REPLY: usize = 64 << 20;
-/// Largest copy of a relayed whole reply that is kept for its usage.
-const MAX_TAPPED: usize = 4 << 20;
+/// Most bytes of a whole reply that wait for its cost.
+const HOLD_WHOLE: usize = 1 << 20;
 /// Until when, and up to how many bytes, the status of a stream is held.
 const HOLD_TIME: Duration = Duration::from_secs(5);
 const HOLD_BYTES: usize = 64 << 10;
@@ -115,15 +114,16 @@ impl Replying {
     fn plain_chunk(&mut self, chunk: Bytes, now: Timestamp) -> Progressed {
         match &mut self.form {
             Form::Raw => Progressed { commit: true, out: chunk, ..Progressed::default() },
-            Form::Whole { copy, .. } => {
-                if let Some(kept) = copy {
-                    if kept.len() + chunk.len() > MAX_TAPPED {
-                        *copy = None;
-                    } else {
-                        kept.extend_from_slice(&chunk);
-                    }
+            Form::Whole(whole) => {
+                let Some(held) = &mut whole.held else {
+                    whole.copy(&chunk);
+                    return Progressed { commit: true, out: chunk, ..Progressed::default() };
+                };
+                held.push(chunk);
+                if held.len() <= HOLD_WHOLE {
+                    return Progressed::default();
                 }
-                Progressed { commit: true, out: chunk, ..Progressed::default() }
+                Progressed { commit: true, out: whole.release(), ..Progressed::default() }
             }
             Form::Collect { body, then } => {
                 let limit = if matches!(then, Then::Fail(_)) { MAX_ERROR } else { MAX_REPLY };
@@ -163,9 +163,7 @@ impl Replying {
             self.head.headers.remove(header::CONTENT_LENGTH);
         }
         self.form = match *then {
-            Then::Relay { dialect, quirks } if json => {
-                Form::Whole { dialect, quirks, copy: Some(BytesMut::new()), usage: Usage::default(), stop: None }
-            }
+            Then::Relay { dialect, quirks, hold } if json => Form::Whole(WholeForm::new(dialect, quirks, hold)),
             then if json => Form::Collect { body: BytesMut::new(), then },
             Then::Fail(_) | Then::Relay { .. } | Then::Translate(_) => Form::Stream { pipe, held: Some(Vec::new()) },
         };
@@ -176,12 +174,20 @@ impl Replying {
         self.heard = now;
         match &mut self.form {
             Form::Raw => Progressed { commit: true, done: Some(Outcome::Completed), ..Progressed::default() },
-            Form::Whole { dialect, quirks, copy, usage, stop } => {
-                if let Some(copy) = copy {
-                    let facts = tap::whole(*dialect, quirks, copy);
-                    (*usage, *stop) = (facts.usage, facts.stop);
-                }
-                Progressed { commit: true, done: Some(Outcome::Completed), ..Progressed::default() }
+            Form::Whole(whole) => {
+                let out = match (whole.held.take(), whole.copy.take()) {
+                    (Some(held), _) => {
+                        let body = held.join();
+                        whole.read(&body);
+                        body
+                    }
+                    (None, Some(copy)) => {
+                        whole.read(&copy);
+                        Bytes::new()
+                    }
+                    (None, None) => Bytes::new(),
+                };
+                Progressed { commit: true, out, done: Some(Outcome::Completed), ..Progressed::default() }
             }
             Form::Sniff { .. } => failed(bad_answer("the upstream answered with an empty stream"), Outcome::BadAnswer),
             Form::Collect { body, then } => {
@@ -218,6 +224,9 @@ impl Replying {
     /// The earliest time something has to be done.
     pub(super) fn deadline(&self, timeouts: &Timeouts, replied: bool) -> Timestamp {
         let idle = self.heard + timeouts.idle;
+        if self.waits() && !replied {
+            return idle.min(self.head_at + HOLD_TIME);
+        }
         let Form::Stream { pipe, held } = &self.form else { return idle };
         if let Some(grace) = pipe.grace() {
             return idle.min(self.heard + grace);
@@ -240,6 +249,12 @@ impl Replying {
         }
         if now >= self.heard + timeouts.idle {
             return failed(timeout("the upstream was silent for too long"), Outcome::UpstreamTimeout);
+        }
+        if let Form::Whole(whole) = &mut self.form {
+            if whole.held.is_some() && now >= self.head_at + HOLD_TIME {
+                return Progressed { commit: true, out: whole.release(), ..Progressed::default() };
+            }
+            return Progressed::default();
         }
         let Form::Stream { pipe, held } = &mut self.form else { return Progressed::default() };
         if pipe.grace().is_some_and(|grace| now >= self.heard + grace) {
@@ -307,10 +322,20 @@ impl Replying {
         matches!(&self.form, Form::Stream { pipe, .. } if pipe.content())
     }
 
+    /// Is it a whole reply, in the client's dialect?
+    pub(super) const fn is_whole(&self) -> bool {
+        matches!(self.form, Form::Whole(_))
+    }
+
+    /// A whole reply that waits for its cost.
+    pub(super) fn waits(&self) -> bool {
+        matches!(&self.form, Form::Whole(whole) if whole.held.is_some())
+    }
+
     pub(super) fn facts(&self) -> (Usage, Option<StopReason>) {
         match &self.form {
             Form::Stream { pipe, .. } => (pipe.usage(), pipe.stop()),
-            Form::Whole { usage, stop, .. } => (*usage, *stop),
+            Form::Whole(whole) => (whole.usage, whole.stop),
             Form::Collect { then: Then::Translate(translating), .. } => translating.facts(),
             Form::Collect { .. } | Form::Raw | Form::Sniff { .. } => (Usage::default(), None),
         }

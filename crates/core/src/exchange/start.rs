@@ -1,5 +1,6 @@
 //! How an exchange begins: with a planned request, a passthrough, or a refusal.
 
+use super::bill::Bill;
 use super::{
     Body, Bytes, Catalog, Dialect, Exchange, Outcome, Outgoing, Record, Resend, Seed, State, Timestamp, VecDeque,
 };
@@ -11,6 +12,7 @@ use crate::dialect::ReplyContext;
 use crate::headers::{self, Toward};
 use crate::passthrough::Destination;
 use crate::plan::{self, Plan, Translation};
+use crate::price;
 use crate::provider::Quirks;
 use crate::refusal::Refusal;
 use crate::reply;
@@ -32,6 +34,7 @@ pub(super) struct Planned {
     pub(super) translation: Option<Translation>,
     pub(super) own_key: Option<Secret>,
     pub(super) catalog: Arc<Catalog>,
+    pub(super) bill: Bill,
 }
 
 impl Planned {
@@ -137,6 +140,13 @@ impl Exchange {
         record.upstream_dialect = Some(plan.upstream_dialect);
         record.stream = plan.stream;
         record.adjustments = plan.losses.header();
+        let bill = Bill {
+            free: operation.is_free() || plan.bare_model.is_none(),
+            prices: plan.bare_model.and_then(|model| self.catalog.prices.find(&plan.provider, &model, now)),
+            custom: record.custom_cost.as_deref().and_then(price::custom),
+            reported: plan.quirks.reports_cost,
+            cached: false,
+        };
         let own = self.catalog.providers.get(&plan.provider).and_then(|p| p.first_byte);
         self.first_byte = own.unwrap_or(self.first_byte);
         self.planned = Some(Planned {
@@ -151,6 +161,7 @@ impl Exchange {
             translation: plan.translation,
             own_key: plan.own_key,
             catalog: Arc::clone(&self.catalog),
+            bill,
         });
         self.dispatch(plan.outgoing, now);
     }

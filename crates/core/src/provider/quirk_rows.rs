@@ -70,6 +70,7 @@ impl Quirks {
         thinking_member: false,
         sequential_calls: true,
         reasoning_outside_completion: false,
+        reports_cost: false,
         answer_in_reasoning: false,
         json_schema: true,
         file_parts: true,
@@ -307,6 +308,7 @@ impl Quirks {
         effort_words: COMMON_EFFORTS,
         // Mapping-common section 8: completion tokens exclude reasoning.
         reasoning_outside_completion: true,
+        reports_cost: true,
         file_parts: false,
         user_field: None,
         top_k: true,
@@ -320,6 +322,8 @@ impl Quirks {
 
     /// OpenRouter (section 12): nearly everything passes.
     pub const OPENROUTER: Self = Self {
+        // <https://openrouter.ai/docs/use-cases/usage-accounting>
+        reports_cost: true,
         // "send details back unmodified, in order".
         reasoning_field: ReasoningField::Details,
         effort_words: ALL_EFFORTS,

@@ -58,6 +58,8 @@ pub struct Quirks {
     pub sequential_calls: bool,
     /// Completion tokens exclude reasoning tokens (xAI, Perplexity).
     pub reasoning_outside_completion: bool,
+    /// `usage.cost` is what the reply costs, in US dollars (OpenRouter, Perplexity).
+    pub reports_cost: bool,
     /// A JSON answer may come as reasoning, with empty content.
     pub answer_in_reasoning: bool,
     /// `response_format: json_schema` is understood; otherwise the schema goes into the system text.

@@ -5,6 +5,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::large_stack_arrays,
     clippy::too_many_lines,
     reason = "a test that cannot go on must stop where it is"
 )]

@@ -9,6 +9,8 @@ use apex_core::provider::table::ROWS;
 use apex_core::settings::Settings;
 use apex_core::time::Timestamp;
 
+use crate::harness::{CHAT_HELLO, Run, catalog, chat_body, chat_chunk, post, settings};
+
 fn at(text: &str) -> Timestamp {
     let (day, time) = text.split_once(' ').unwrap_or((text, "00:00"));
     let row = Row {
@@ -207,5 +209,130 @@ fn whom_to_believe() {
         (None, prices.as_deref(), Usage::default(), true, Cost::Unknown(Unpriced::NoUsage)),
     ] {
         assert_eq!(price::cost(custom, prices, &usage, complete), want);
+    }
+}
+
+/// 10 tokens in, of which 4 cached, and 2 out, at 5, 0.50 and 30 dollars for a million.
+const REPLY: &str = r#"{"id":"c","object":"chat.completion","created":1,"model":"gpt-5.5","choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":10,"completion_tokens":2,"total_tokens":12,"prompt_tokens_details":{"cached_tokens":4}}}"#;
+const COST: &str = "0.000092";
+
+fn told(run: &Run) -> (&str, Option<u64>) {
+    (run.header("x-apex-cost"), run.record().cost.micros())
+}
+
+#[test]
+fn json_replies_tell_their_cost() {
+    // Relayed: the head waits for the end, whatever the chunks, and the bytes are the upstream's.
+    for size in [1, 7, REPLY.len()] {
+        let mut run = Run::chat("gpt-5.5#openai", false);
+        run.json();
+        REPLY.as_bytes().chunks(size).for_each(|chunk| {
+            run.chunk(chunk);
+            assert!(run.head.is_none());
+        });
+        run.close();
+        assert_eq!((told(&run), run.text()), ((COST, Some(92)), REPLY));
+    }
+    // Translated.
+    let mut run = Run::messages("gpt-5.5#openai", false);
+    run.json().chunk(REPLY).close();
+    assert_eq!(told(&run), (COST, Some(92)));
+    // JSON where a stream was asked for.
+    let mut run = Run::chat("gpt-5.5#openai", true);
+    run.json().chunk(REPLY).close();
+    assert_eq!((told(&run), run.text()), ((COST, Some(92)), REPLY));
+    // Another class of service has other prices.
+    let mut run = Run::chat("gpt-5.5#openai", false);
+    run.json().chunk(REPLY.replace(r#""model""#, r#""service_tier":"priority","model""#)).close();
+    assert_eq!(told(&run), ("unknown", None));
+    // No price: nothing to wait for.
+    let mut run = Run::chat("gpt-9#openai", false);
+    run.json().chunk(&REPLY[..10]);
+    assert_eq!((run.header("x-apex-cost"), run.text()), ("unknown", &REPLY[..10]));
+    run.chunk(&REPLY[10..]).close();
+    assert_eq!((told(&run), run.record().cost), (("unknown", None), Cost::Unknown(Unpriced::NoPrice)));
+    // The client's own price.
+    let head = post("/v1/chat/completions", &[("cf-aig-custom-cost", r#"{"per_token_in":0.001,"per_token_out":0.1}"#)]);
+    let mut run = Run::begin(&catalog(&settings()), head, &chat_body("gpt-9#openai", false));
+    run.json().chunk(REPLY).close();
+    assert_eq!(told(&run), ("0.21", Some(210_000)));
+}
+
+#[test]
+fn the_wait_for_a_cost_is_bounded() {
+    // In bytes.
+    let mut run = Run::chat("gpt-5.5#openai", false);
+    let long = REPLY.replace("hi", &"x".repeat(1 << 20));
+    run.json().chunk(&long[..1 << 20]);
+    assert!(run.head.is_none());
+    run.chunk(&long[1 << 20..]);
+    assert!(run.head.is_some() && run.body.len() == long.len());
+    run.close();
+    assert_eq!((told(&run), run.text() == long), (("", Some(92)), true));
+    // In time: some upstreams keep a connection alive with white space.
+    let mut run = Run::chat("gpt-5.5#openai", false);
+    run.json().chunk("\n").wait(std::time::Duration::from_secs(5));
+    assert_eq!((run.status(), run.text()), (Some(200), "\n"));
+    run.chunk(REPLY).close();
+    assert_eq!((told(&run), run.text()), (("", Some(92)), format!("\n{REPLY}").as_str()));
+    // One that breaks off before has a real status.
+    let mut run = Run::chat("gpt-5.5#openai", false);
+    run.json().chunk(&REPLY[..50]).broken(apex_core::exchange::TransportErrorKind::Reset, false);
+    assert_eq!((run.ended(), run.record().cost), (("truncated", Some(502), false), Cost::Unknown(Unpriced::CutShort)));
+}
+
+#[test]
+fn streams_are_billed_when_they_told_their_usage() {
+    let usage = r#"data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[],"usage":{"prompt_tokens":10,"completion_tokens":2,"total_tokens":12,"prompt_tokens_details":{"cached_tokens":4}}}"#;
+    let mut run = Run::chat("gpt-5.5#openai", true);
+    run.sse().chunk(chat_chunk(CHAT_HELLO, "null")).chunk(chat_chunk(r#"{"content":"hi"}"#, "\"stop\""));
+    run.chunk(format!("{usage}\n\n")).chunk("data: [DONE]\n\n").close();
+    assert_eq!(told(&run), ("", Some(92)));
+    // The client left too early: what it cost is not known.
+    let mut run = Run::chat("gpt-5.5#openai", true);
+    run.sse().chunk(chat_chunk(CHAT_HELLO, "null")).chunk(chat_chunk(r#"{"content":"hi"}"#, "null"));
+    run.input(apex_core::exchange::Input::ClientGone);
+    assert_eq!(run.record().cost, Cost::Unknown(Unpriced::CutShort));
+}
+
+#[test]
+fn errors_and_counting_cost_nothing() {
+    let mut run = Run::chat("gpt-5.5#openai", false);
+    run.upstream_head(429, &[("content-type", "application/json")]).chunk(r#"{"error":{"message":"no"}}"#).close();
+    assert_eq!((told(&run), run.record().cost), (("", None), Cost::NotApplicable));
+    let body = r#"{"model":"claude-sonnet-4-6#anthropic","messages":[{"role":"user","content":"hi"}]}"#;
+    let mut run = Run::begin(&catalog(&settings()), post("/v1/messages/count_tokens", &[]), body);
+    run.json().chunk(r#"{"input_tokens":5}"#).close();
+    assert_eq!((told(&run), run.record().cost), (("", None), Cost::NotApplicable));
+}
+
+#[test]
+fn providers_that_tell_the_cost_are_believed() {
+    let mut settings = settings();
+    for id in ["openrouter", "perplexity-ai"] {
+        let key = Some("key".to_owned());
+        settings.providers.insert(id.to_owned(), apex_core::settings::Provider { api_key: key, ..Default::default() });
+    }
+    let catalog = catalog(&settings);
+    let reply = |usage: &str| {
+        format!(
+            r#"{{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{{"index":0,"message":{{"role":"assistant","content":"hi"}},"finish_reason":"stop"}}],"usage":{{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2,{usage}}}}}"#
+        )
+    };
+    for (model, usage, cost) in [
+        ("x/y#openrouter", r#""cost":0.00014,"is_byok":false"#, "0.00014"),
+        (
+            "x/y#openrouter",
+            r#""cost":1.5e-06,"is_byok":true,"cost_details":{"upstream_inference_cost":0.0001}"#,
+            "0.0001015",
+        ),
+        ("sonar-x#perplexity-ai", r#""cost":{"input_tokens_cost":0.1,"total_cost":0.2}"#, "0.2"),
+        ("x/y#openrouter", r#""cost":-1"#, "unknown"),
+        ("x/y#openrouter", r#""cost":1e300"#, "unknown"),
+        ("gpt-9#openai", r#""cost":1"#, "unknown"),
+    ] {
+        let mut run = Run::begin(&catalog, post("/v1/chat/completions", &[]), &chat_body(model, false));
+        run.json().chunk(reply(usage)).close();
+        assert_eq!(run.header("x-apex-cost"), cost, "{usage}");
     }
 }

@@ -398,7 +398,7 @@ fn azure_in_all_its_forms() {
     let cf = format!("{key} | cf-aig-authorization: Bearer {TOKEN}");
     let classic = azure(None, Some("2024-10-21"));
     let v1 = azure(Some("v1"), None);
-    for (path, model, settings, want) in vec![
+    for (path, model, settings, want) in [
         (
             "chat/completions",
             "gpt",

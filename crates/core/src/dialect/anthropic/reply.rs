@@ -1,5 +1,7 @@
 //! Replies from the wire: <https://docs.anthropic.com/en/api/messages#response-content>.
 
+use std::borrow::Cow;
+
 use crate::hub::{Aliases, Citation, Event, Stop, StopReason, Usage};
 use crate::json::{JsonStr, Members, RawValue, WireError};
 use crate::provider::Quirks;
@@ -45,6 +47,14 @@ pub(super) fn usage(raw: &RawValue) -> Usage {
         usage.cache_write_5m = written.take_u64("ephemeral_5m_input_tokens").ok().flatten();
         usage.cache_write_1h = written.take_u64("ephemeral_1h_input_tokens").ok().flatten();
     }
+    if let Ok(Some(mut tools)) = m.take_object("server_tool_use") {
+        // Searches are billed by the thousand, besides the tokens.
+        usage.beyond_tokens = tools.take_u64("web_search_requests").ok().flatten().is_some_and(|n| n > 0);
+    }
+    // <https://platform.claude.com/docs/en/api/service-tiers>; fast mode has prices of its own, too.
+    let other = |text: Option<Cow<'_, str>>, plain: &str| text.is_some_and(|t| t != plain);
+    usage.beyond_tokens |= other(m.take_text("service_tier").ok().flatten(), "standard")
+        || other(m.take_text("speed").ok().flatten(), "standard");
     if let Ok(Some(mut details)) = m.take_object("output_tokens_details") {
         usage.reasoning = details.take_u64("thinking_tokens").ok().flatten();
     }

@@ -330,7 +330,10 @@ fn headers_come_back_as_the_table_says() {
     };
     let mut run = begin("chat", false);
     run.upstream_head(200, &theirs).chunk("{}").close();
-    here(lines(&run.head.unwrap().headers), &["x-apex-model: gpt-5.5", "x-apex-provider: openai"]);
+    here(
+        lines(&run.head.unwrap().headers),
+        &["x-apex-cost: unknown", "x-apex-model: gpt-5.5", "x-apex-provider: openai"],
+    );
     let mut run = begin("chat", false);
     let error = r#"{"error":{"message":"no","type":"t"}}"#;
     run.upstream_head(429, &theirs).chunk(error).close();

@@ -54,6 +54,7 @@ pub(super) struct Decoder {
     pub(super) hidden: Option<JsonStr<'static>>,
     pub(super) refusal: Option<JsonStr<'static>>,
     reasoning_outside: bool,
+    reports_cost: bool,
     phase: Phase,
     next_key: u32,
 }
@@ -72,6 +73,7 @@ impl Decoder {
             hidden: quirks.answer_in_reasoning.then(JsonStr::default),
             refusal: None,
             reasoning_outside: quirks.reasoning_outside_completion,
+            reports_cost: quirks.reports_cost,
             phase: Phase::Head,
             next_key: 0,
         }
@@ -109,9 +111,12 @@ impl Decoder {
             usage = usage.or_else(|| choice.get("usage"));
             self.choice(&choice, shape, out);
         }
-        if let Some(usage) = usage.and_then(|raw| usage::read(raw, self.reasoning_outside))
+        if let Some(raw) = usage
+            && let Some(mut usage) = usage::read(raw, self.reasoning_outside)
             && self.phase != Phase::Ended
         {
+            usage.reported_cost = self.reports_cost.then(|| usage::cost(raw)).flatten();
+            usage.beyond_tokens |= usage::is_other_service(m.get("service_tier"));
             out.push(Event::Usage(usage));
         }
     }

@@ -4,7 +4,8 @@
 //! hub's counters are disjoint, so they are subtracted and never added (pitfall 95).
 
 use crate::hub::Usage;
-use crate::json::{Members, RawValue, as_u64};
+use crate::json::{JsonStr, Members, RawValue, as_u64};
+use crate::money::Money;
 
 /// The counters of a usage object; none if it says nothing (absent or all zero).
 pub(super) fn read(raw: &RawValue, reasoning_outside: bool) -> Option<Usage> {
@@ -31,8 +32,30 @@ pub(super) fn read(raw: &RawValue, reasoning_outside: bool) -> Option<Usage> {
         cache_write_1h: None,
         output: completion.map(|c| output_total(c, prompt, total, reasoning.filter(|_| reasoning_outside))),
         reasoning,
+        beyond_tokens: [&input, &output].iter().any(|d| count(d, "audio_tokens").is_some_and(|n| n > 0)),
         ..Usage::default()
     })
+}
+
+/// What a usage object says the reply costs: `cost` is dollars (OpenRouter; with an own key there, that provider's bill
+/// comes on top), or an object with their total (Perplexity).
+pub(super) fn cost(raw: &RawValue) -> Option<Money> {
+    const MOST: Money = Money::from_picos(1_000_000_000_000_000);
+    let m = Members::of(raw).ok()?;
+    let dollars = |raw: &RawValue| Money::parse(raw.get(), MOST);
+    let cost = m.get("cost")?;
+    let cost = Members::of(cost).map_or(dollars(cost), |parts| dollars(parts.get("total_cost")?))?;
+    if m.get("is_byok").is_none_or(|raw| raw.get() != "true") {
+        return Some(cost);
+    }
+    let theirs = inner(&m, "cost_details")?;
+    dollars(theirs.get("upstream_inference_cost")?).map(|theirs| cost.plus(theirs))
+}
+
+/// Does `service_tier` name a class of service with prices of its own?
+pub(super) fn is_other_service(tier: Option<&RawValue>) -> bool {
+    let tier = tier.and_then(JsonStr::from_raw);
+    tier.is_some_and(|tier| ["flex", "priority", "fast", "scale", "batch", "performance"].iter().any(|t| tier == *t))
 }
 
 /// More cached than prompted means that the prompt count leaves the cached ones out (xAI); others are clamped.
