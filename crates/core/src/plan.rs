@@ -2,6 +2,8 @@
 
 mod other;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Method, Uri, request};
@@ -12,7 +14,7 @@ use crate::credentials;
 use crate::dialect::{self, Dialect, Target};
 use crate::exchange::{Body, Outgoing, Reach};
 use crate::headers::{self, Toward};
-use crate::hub::{Aliases, Losses};
+use crate::hub::{Aliases, Losses, opaque};
 use crate::name::{self, ModelRef};
 use crate::provider::{AzureForm, Provider, Quirks, Via};
 use crate::refusal::Refusal;
@@ -51,6 +53,8 @@ pub struct Translation {
     pub show_thoughts: bool,
     /// A Gemini client wants its stream as a JSON array.
     pub json_array: bool,
+    /// What a Responses reply repeats of the request.
+    pub echo: Arc<dialect::openai_responses::Echo>,
 }
 
 /// Plans one request. CPU work in the size of `body`: callers move large ones off the runtime thread.
@@ -68,9 +72,26 @@ pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catal
     let provider = catalog.providers.get(&name.provider).ok_or(Refusal::UrlNotBuildable)?;
     let key = key_for(ticket, provider, catalog)?;
 
+    let target = Target { provider: &provider.id, model: &upstream_model, quirks: provider.quirks };
+    let spoken = spoken_dialect(operation, &document);
     let mut losses = Losses::default();
     let mut extra = Vec::new();
-    let (bytes, translation) = if upstream_dialect == client_dialect {
+    let (bytes, translation) = if upstream_dialect != client_dialect || spoken != client_dialect {
+        let (encoded, translation) = translate(document.text(), spoken, upstream_dialect, &target)?;
+        losses = encoded.losses;
+        if client_dialect == Dialect::Anthropic && ticket.head.headers.contains_key("anthropic-beta") {
+            losses.drop("anthropic-beta");
+        }
+        extra = encoded.headers;
+        (encoded.body.into(), Some(translation))
+    } else if operation.is_chat() && opaque::may_hold(body) {
+        // What another model's reply left in the conversation must not reach this one.
+        let encoded = dialect::rewrite_request(client_dialect, document.text(), &target)
+            .map_err(Refusal::InvalidRequest)?
+            .map_err(Refusal::Untranslatable)?;
+        losses = encoded.losses;
+        (encoded.body.into(), None)
+    } else {
         let patches = if client_dialect == Dialect::OpenAiChat && operation == Operation::ChatCompletions {
             provider.quirks.relay_patches
         } else {
@@ -84,18 +105,6 @@ pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catal
             changed.into_iter().for_each(|name| losses.patch(name));
             (edited.into(), None)
         }
-    } else {
-        let target = Target { provider: &provider.id, model: &upstream_model, quirks: provider.quirks };
-        let (encoded, include_usage, show_thoughts) =
-            translate(document.text(), client_dialect, upstream_dialect, &target)?;
-        losses = encoded.losses;
-        if client_dialect == Dialect::Anthropic && ticket.head.headers.contains_key("anthropic-beta") {
-            losses.drop("anthropic-beta");
-        }
-        extra = encoded.headers;
-        let json_array = false;
-        let translation = Translation { aliases: encoded.aliases, include_usage, show_thoughts, json_array };
-        (encoded.body.into(), Some(translation))
     };
     refuse_adjustments(ticket, &losses)?;
 
@@ -153,8 +162,9 @@ pub fn way(name: &ModelRef, operation: Operation, query: Option<&str>, catalog: 
     // A query is said in a dialect, too: Google refuses the `beta=true` of Messages clients.
     let query = query.filter(|_| dialect == operation.dialect());
     let endpoint = match (operation, dialect) {
-        (Operation::ChatCompletions | Operation::Messages, Dialect::OpenAiChat) => "chat/completions",
-        (Operation::ChatCompletions | Operation::Messages, Dialect::Anthropic) => "messages",
+        (operation, Dialect::OpenAiChat) if operation.is_chat() => "chat/completions",
+        (operation, Dialect::Anthropic) if operation.is_chat() => "messages",
+        (operation, Dialect::OpenAiResponses) if operation.is_chat() => "responses",
         _ => operation.path(),
     };
     let path = Path { operation, dialect, endpoint, compat: compat.is_some(), query };
@@ -185,16 +195,38 @@ fn stream_of(document: &Document<'_>) -> Result<bool, Refusal> {
     Ok(document.single("stream").map_err(Refusal::Document)? == Some("true"))
 }
 
-/// The request for the upstream, and whether the client wants usage and thoughts to be shown.
+/// The dialect a body is written in: Cursor posts Responses bodies to the Chat endpoint, and wants Chat replies.
+fn spoken_dialect(operation: Operation, document: &Document<'_>) -> Dialect {
+    if operation == Operation::ChatCompletions && document.has("input") && !document.has("messages") {
+        return Dialect::OpenAiResponses;
+    }
+    operation.dialect()
+}
+
+/// The request for the upstream, and what its reply will need.
 fn translate(
     body: &str,
     from: Dialect,
     to: Dialect,
     target: &Target<'_>,
-) -> Result<(dialect::Encoded, bool, bool), Refusal> {
+) -> Result<(dialect::Encoded, Translation), Refusal> {
     let request = dialect::decode_request(from, body).map_err(Refusal::InvalidRequest)?;
-    let encoded = dialect::encode_request(to, &request, target).map_err(Refusal::Untranslatable)?;
-    Ok((encoded, request.include_usage, request.show_thoughts))
+    let encoded = dialect::encode_request(to, &request, target);
+    let mut encoded = encoded.map_err(|e| Refusal::Untranslatable(dialect::in_terms_of(&request, e)))?;
+    encoded.losses = dialect::losses_in_terms_of(&request, &encoded.losses);
+    let echo = if from == Dialect::OpenAiResponses {
+        dialect::openai_responses::Echo::of(body).into()
+    } else {
+        Arc::default()
+    };
+    let translation = Translation {
+        aliases: encoded.aliases.clone(),
+        include_usage: request.include_usage,
+        show_thoughts: request.show_thoughts,
+        json_array: false,
+        echo,
+    };
+    Ok((encoded, translation))
 }
 
 /// `x-apex-strict: true` turns adjustments into a refusal.
@@ -211,7 +243,9 @@ fn refuse_adjustments(ticket: &Ticket, losses: &Losses) -> Result<(), Refusal> {
 fn compat_prefix(provider: &Provider, operation: Operation, catalog: &Catalog) -> Option<&'static str> {
     let (cloudflare, path) = (catalog.cloudflare.as_ref()?, provider.cloudflare.as_ref()?);
     let wanted = cloudflare.surface == Surface::Compat || path.native.is_empty();
-    let chat = matches!(operation, Operation::ChatCompletions | Operation::Messages);
+    // Where the provider speaks Responses, there is a path for it.
+    let served = !path.native.is_empty() && provider.dialects.contains(&Dialect::OpenAiResponses);
+    let chat = operation.is_chat() && !(operation == Operation::Responses && served);
     (provider.via == Via::Cloudflare && wanted && chat).then_some(path.compat).flatten()
 }
 
@@ -225,7 +259,7 @@ fn choose_dialect(provider: &Provider, operation: Operation, compat: bool) -> Re
         return Ok(client);
     }
     let translatable = |d: &&Dialect| dialect::is_translated(**d);
-    if matches!(operation, Operation::ChatCompletions | Operation::Messages)
+    if operation.is_chat()
         && let Some(best) = provider.dialects.iter().find(translatable)
     {
         return Ok(*best);
@@ -297,7 +331,7 @@ fn url(provider: &Provider, path: &Path<'_>, name: &ModelRef, catalog: &Catalog)
             let (path, query) = match (&provider.azure, provider.paths.get(endpoint)) {
                 (_, Some(path)) => (path.clone(), query.map(str::to_owned)),
                 // The Responses API knows no deployments in its path: the model is in the body.
-                (Some(azure), None) if other::without_deployment(operation, azure.form) => {
+                (Some(azure), None) if other::without_deployment(operation, dialect, azure.form) => {
                     (format!("/{endpoint}"), Some(with_api_version(&azure.api_version, query)))
                 }
                 (Some(azure), None) if azure.form == AzureForm::Deployment => {
@@ -320,7 +354,7 @@ fn url(provider: &Provider, path: &Path<'_>, name: &ModelRef, catalog: &Catalog)
             let gateway = format!("/{}/{}", cloudflare.account_id, cloudflare.gateway_id);
             match &provider.azure {
                 _ if compat => cloudflare.base.join(&format!("{gateway}/compat/{endpoint}"), query),
-                Some(_) if matches!(operation, Operation::Responses | Operation::Unlisted(_)) => {
+                Some(_) if dialect == Dialect::OpenAiResponses || matches!(operation, Operation::Unlisted(_)) => {
                     return Err(missing(
                         "does not serve this endpoint through Cloudflare; set providers.azure-openai.via = \"direct\"",
                     ));

@@ -77,6 +77,11 @@ impl Operation {
         }
     }
 
+    /// Does it ask a model for an answer, in a dialect that is translated?
+    pub const fn is_chat(self) -> bool {
+        matches!(self, Self::ChatCompletions | Self::Messages | Self::Responses)
+    }
+
     /// Its whole path, for messages.
     pub fn endpoint(self) -> String {
         format!("/v1/{}", self.path())

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use http::StatusCode;
 
@@ -104,6 +105,8 @@ pub struct ReplyContext {
     pub provider: String,
     /// The model's name there, for the same.
     pub upstream_model: String,
+    /// What a Responses reply repeats of its request.
+    pub echo: Arc<openai_responses::Echo>,
 }
 
 /// Decodes a request of `dialect`.
@@ -128,13 +131,50 @@ pub fn encode_request(dialect: Dialect, request: &Request<'_>, target: &Target<'
     }
 }
 
+/// Writes a request anew in its own dialect, without the state in it that is not the target's. Fails as its decoder or
+/// its encoder does.
+pub fn rewrite_request(
+    dialect: Dialect,
+    body: &str,
+    target: &Target<'_>,
+) -> Result<Result<Encoded, Untranslatable>, WireError> {
+    match dialect {
+        // Its items are kept as they are, not gathered into turns.
+        Dialect::OpenAiResponses => openai_responses::rewrite_request(body, target).map(Ok),
+        Dialect::Anthropic | Dialect::Cohere | Dialect::Gemini | Dialect::OpenAiChat => {
+            decode_request(dialect, body).map(|request| encode_request(dialect, &request, target))
+        }
+    }
+}
+
+/// Encoders name places as Chat and Messages do; a caller of another dialect hears them in its own terms.
+pub fn in_terms_of(request: &Request<'_>, mut error: Untranslatable) -> Untranslatable {
+    if request.origin == Dialect::OpenAiResponses {
+        error.param = openai_responses::own_terms(&error.param, &request.places);
+    }
+    error
+}
+
+/// The same for adjustments, those of the decoder included.
+pub fn losses_in_terms_of(request: &Request<'_>, losses: &Losses) -> Losses {
+    let mut all = request.losses.clone();
+    for loss in losses.iter() {
+        let mut loss = loss.clone();
+        if request.origin == Dialect::OpenAiResponses {
+            loss.name = openai_responses::own_terms(&loss.name, &request.places).into();
+        }
+        all.add(loss);
+    }
+    all.count(losses);
+    all
+}
+
 /// Can requests be translated to and from `dialect`, and replies back?
 pub const fn is_translated(dialect: Dialect) -> bool {
     match dialect {
-        Dialect::Anthropic | Dialect::OpenAiChat => true,
+        Dialect::Anthropic | Dialect::OpenAiChat | Dialect::OpenAiResponses => true,
         Dialect::Cohere => cohere::TRANSLATED,
         Dialect::Gemini => gemini::TRANSLATED,
-        Dialect::OpenAiResponses => openai_responses::TRANSLATED,
     }
 }
 

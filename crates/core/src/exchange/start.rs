@@ -49,6 +49,7 @@ impl Planned {
             request_id: dressing.request_id.clone(),
             provider: self.provider.clone(),
             upstream_model: self.upstream_model.clone(),
+            echo: self.translation.as_ref().map(|t| Arc::clone(&t.echo)).unwrap_or_default(),
         }
     }
 }

@@ -54,6 +54,16 @@ impl Losses {
         self.push(name.into(), Action::Patch);
     }
 
+    /// Adds one that was made elsewhere.
+    pub fn add(&mut self, loss: Loss) {
+        self.push(loss.name, loss.action);
+    }
+
+    /// Takes over how many of `other` were only counted.
+    pub const fn count(&mut self, other: &Self) {
+        self.1 += other.1;
+    }
+
     fn push(&mut self, name: Cow<'static, str>, action: Action) {
         // A caller can invent any number of members: past what a header can hold they are only counted.
         if self.0.len() >= MAX_NAMED {

@@ -12,6 +12,7 @@ mod fold;
 pub mod history;
 mod loss;
 pub mod media;
+mod names;
 pub mod opaque;
 mod request;
 pub mod schema;
@@ -25,6 +26,7 @@ pub use event::{BlockStart, Citation, Delta, Event, Stop, StopReason};
 pub use failure::{ErrorKind, Failure, Origin};
 pub use fold::{Block, Fold, Reply};
 pub use loss::{Action, Loss, Losses, Untranslatable};
+pub use names::Names;
 pub use opaque::{Opaque, OpaqueKind, Place};
 pub use request::{
     Arguments, CacheMark, Document, Effort, Form, Image, MediaSource, OutputFormat, Part, Reasoning, ReasoningMode,

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use crate::dialect::Dialect;
 use crate::json::{Ext, JsonStr};
 
-use super::Opaque;
+use super::{Losses, Opaque, history};
 
 /// A chat request. The model is not part of it: routing decides it before.
 #[derive(Clone, Debug)]
@@ -42,6 +42,10 @@ pub struct Request<'a> {
     pub service_tier: Option<JsonStr<'a>>,
     /// Members without a field here, in order.
     pub ext: Ext<'a>,
+    /// What its decoder had to adjust already.
+    pub losses: Losses,
+    /// Which item of the caller's list each turn began with; empty where turns and items are the same.
+    pub places: Vec<usize>,
 }
 
 impl Request<'_> {
@@ -66,6 +70,8 @@ impl Request<'_> {
             user: None,
             service_tier: None,
             ext: Vec::new(),
+            losses: Losses::default(),
+            places: Vec::new(),
         }
     }
 }
@@ -134,6 +140,14 @@ pub struct Text<'a> {
     pub opaque: Option<Opaque<'a>>,
     pub cache: Option<CacheMark<'a>>,
     pub ext: Ext<'a>,
+}
+
+impl Text<'_> {
+    /// Is it the line that Claude Code puts before the system prompt? It changes with every version and means nothing
+    /// elsewhere.
+    pub fn is_billing(&self) -> bool {
+        self.text.as_escaped().starts_with(history::BILLING)
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -165,6 +165,7 @@ fn serves(provider: &Provider, operation: Operation, endpoint: &str, catalog: &C
 }
 
 /// Azure's endpoints whose path names no deployment.
-pub(super) fn without_deployment(operation: Operation, form: AzureForm) -> bool {
-    form == AzureForm::Deployment && matches!(operation, Operation::Responses | Operation::Unlisted(_))
+pub(super) fn without_deployment(operation: Operation, dialect: Dialect, form: AzureForm) -> bool {
+    let pathless = dialect == Dialect::OpenAiResponses || matches!(operation, Operation::Unlisted(_));
+    form == AzureForm::Deployment && pathless
 }

@@ -3,10 +3,11 @@
 //!
 //! `cargo test -p apex-core --test it corpus -- --nocapture` prints the table.
 
-mod grammar;
+pub(crate) mod grammar;
 mod known;
 mod replies;
 mod requests;
+pub(crate) mod responses;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -51,7 +52,20 @@ const APIS: &[(&str, &str)] = &[
     ("venice.chat", "custom"),
     ("vercel-gateway.chat", "custom"),
     ("zai.chat", "custom"),
+    ("openai.responses", "openai"),
+    ("azure.responses", "azure-openai"),
+    ("deepseek.responses", "deepseek"),
+    ("openrouter.responses", "openrouter"),
+    ("xai.responses", "grok"),
+    ("bedrock-mantle.responses", "custom"),
+    ("chatgpt.responses", "custom"),
+    ("copilot.responses", "custom"),
+    ("local.responses", "custom"),
+    ("pydantic-gateway.responses", "custom"),
 ];
+
+/// Dialects of clients.
+const CLIENTS: &[Dialect] = &[Dialect::Anthropic, Dialect::OpenAiChat, Dialect::OpenAiResponses];
 
 #[derive(Deserialize)]
 struct Recording {
@@ -77,11 +91,13 @@ struct Api {
     provider: &'static str,
     dialect: Dialect,
     quirks: &'static Quirks,
+    /// The dialect of the client it is translated to.
+    other: Dialect,
 }
 
 impl Api {
-    fn other(&self) -> Dialect {
-        if self.dialect == Dialect::Anthropic { Dialect::OpenAiChat } else { Dialect::Anthropic }
+    const fn other(&self) -> Dialect {
+        self.other
     }
 }
 
@@ -113,15 +129,23 @@ fn recorded_traffic() {
         return;
     };
     println!(
-        "{:<26}{:>9}{:>6}{:>11}{:>9}{:>9}{:>8}{:>8}{:>9}",
-        "api", "requests", "same", "translated", "rejected", "replies", "streams", "errors", "failures"
+        "{:<27}{:<18}{:>9}{:>6}{:>11}{:>9}{:>9}{:>8}{:>8}{:>9}",
+        "api", "other", "requests", "same", "translated", "rejected", "replies", "streams", "errors", "failures"
     );
     let (mut unexpected, mut used) = (Vec::new(), Vec::new());
     let (mut rejected, mut lost) = (BTreeMap::new(), BTreeMap::new());
-    for (name, provider) in APIS {
-        let (dialect, quirks) =
+    for (name, provider, other) in APIS.iter().flat_map(|(n, p)| CLIENTS.iter().map(move |c| (n, p, *c))) {
+        let (mut dialect, quirks) =
             row(provider).map_or((Dialect::OpenAiChat, &Quirks::COMPATIBLE), |r| (r.dialects[0], r.quirks));
-        let api = Api { provider, dialect, quirks };
+        dialect = match name.rsplit_once('.') {
+            Some((_, "responses")) => Dialect::OpenAiResponses,
+            Some((_, "chat")) => Dialect::OpenAiChat,
+            _ => dialect,
+        };
+        if other == dialect {
+            continue;
+        }
+        let api = Api { provider, dialect, quirks, other };
         let mut tally = Tally::default();
         for recording in recordings(&corpus.join(name)) {
             requests::check(&api, &recording, &mut tally);
@@ -132,12 +156,13 @@ fn recorded_traffic() {
                 used.push(at);
             } else {
                 tally.failures += 1;
-                unexpected.push(format!("{name} {id} {check}: {what}"));
+                unexpected.push(format!("{name} {id} {other} {check}: {what}"));
             }
         }
         println!(
-            "{:<26}{:>9}{:>6}{:>11}{:>9}{:>9}{:>8}{:>8}{:>9}",
+            "{:<27}{:<18}{:>9}{:>6}{:>11}{:>9}{:>9}{:>8}{:>8}{:>9}",
             name,
+            other.as_str(),
             tally.requests,
             tally.same,
             tally.translated,

@@ -4,15 +4,15 @@ use serde_json::{Map, Value, json};
 
 /// A reply, whole or accumulated from a stream, in a form that can be compared.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Seen {
-    pub(super) blocks: Vec<(String, Value)>,
-    pub(super) stop: String,
-    pub(super) usage: Vec<Option<u64>>,
+pub(crate) struct Seen {
+    pub(crate) blocks: Vec<(String, Value)>,
+    pub(crate) stop: String,
+    pub(crate) usage: Vec<Option<u64>>,
     /// It ended in an error instead.
-    pub(super) failed: bool,
+    pub(crate) failed: bool,
 }
 
-type Checked = Result<Seen, String>;
+pub(crate) type Checked = Result<Seen, String>;
 
 macro_rules! must {
     ($condition:expr, $($what:tt)+) => {
@@ -22,8 +22,10 @@ macro_rules! must {
     };
 }
 
+pub(crate) use must;
+
 /// Events of a stream as we write it: LF, one `data: ` line, `event: ` before it or not at all.
-fn events(stream: &str, named: bool) -> Result<Vec<(String, String)>, String> {
+pub(crate) fn events(stream: &str, named: bool) -> Result<Vec<(String, String)>, String> {
     must!(stream.is_empty() || stream.ends_with("\n\n"), "the stream does not end with a blank line");
     let mut all = Vec::new();
     for event in stream.split_terminator("\n\n") {
@@ -39,20 +41,20 @@ fn events(stream: &str, named: bool) -> Result<Vec<(String, String)>, String> {
     Ok(all)
 }
 
-fn parse(data: &str) -> Result<Value, String> {
+pub(crate) fn parse(data: &str) -> Result<Value, String> {
     serde_json::from_str(data).map_err(|e| format!("{e}: {data:.80}"))
 }
 
-fn text<'v>(value: &'v Value, key: &str) -> Result<&'v str, String> {
+pub(crate) fn text<'v>(value: &'v Value, key: &str) -> Result<&'v str, String> {
     value[key].as_str().ok_or(format!("{key} is not a string in {:.120}", value.to_string()))
 }
 
-fn number(value: &Value, path: &[&str]) -> Option<u64> {
+pub(crate) fn number(value: &Value, path: &[&str]) -> Option<u64> {
     path.iter().fold(value, |v, key| &v[*key]).as_u64()
 }
 
 /// A stream of Chat chunks.
-pub(super) fn chat_stream(stream: &str) -> Checked {
+pub(crate) fn chat_stream(stream: &str) -> Checked {
     let (mut id, mut done, mut role, mut counted) = (None, false, false, false);
     let (mut content, mut refusal, mut reasoning) = (None::<String>, None::<String>, None::<String>);
     let mut calls: Vec<(String, String, String, String)> = Vec::new();
@@ -181,7 +183,7 @@ fn chat_usage(usage: &Value) -> Result<Vec<Option<u64>>, String> {
 }
 
 /// A whole Chat reply.
-pub(super) fn chat_whole(body: &str) -> Checked {
+pub(crate) fn chat_whole(body: &str) -> Checked {
     let reply = parse(body)?;
     must!(text(&reply, "object")? == "chat.completion", "object {}", reply["object"]);
     text(&reply, "id")?;
@@ -230,7 +232,7 @@ const STOPS: &[&str] = &[
 
 /// A stream of Messages events.
 #[allow(clippy::too_many_lines, reason = "one grammar, one match")]
-pub(super) fn messages_stream(stream: &str) -> Checked {
+pub(crate) fn messages_stream(stream: &str) -> Checked {
     let (mut started, mut over) = (None, false);
     let mut open: Option<(String, String)> = None;
     let mut seen = Seen::default();
@@ -399,7 +401,7 @@ impl Seen {
 }
 
 /// A whole Messages reply.
-pub(super) fn messages_whole(body: &str) -> Checked {
+pub(crate) fn messages_whole(body: &str) -> Checked {
     let reply = parse(body)?;
     must!(reply["type"] == "message" && reply["role"] == "assistant", "type or role");
     text(&reply, "id")?;

@@ -6,7 +6,7 @@ use apex_core::settings::Provider;
 use serde_json::Value;
 
 use super::grammar::{self, Seen};
-use super::{Api, Recording, Tally};
+use super::{Api, Recording, Tally, responses};
 use crate::harness::{self, Run, catalog, post};
 
 /// Most places a stream is cut at: long ones are cut at their ends and evenly between.
@@ -72,6 +72,8 @@ fn translated(api: &Api, id: &str, kind: &str, text: &str, tally: &mut Tally) {
             return;
         }
         let checked = match (api.other(), streamed) {
+            (Dialect::OpenAiResponses, true) => responses::stream(run.text()),
+            (Dialect::OpenAiResponses, false) => responses::whole(run.text()),
             (Dialect::Anthropic, true) => grammar::messages_stream(run.text()),
             (Dialect::Anthropic, false) => grammar::messages_whole(run.text()),
             (_, true) => grammar::chat_stream(run.text()),
@@ -160,10 +162,10 @@ fn cut(api: &Api, id: &str, text: &str, tally: &mut Tally) {
             if outcome == "completed" || run.status() != Some(200) {
                 continue;
             }
-            let checked = if api.other() == Dialect::Anthropic {
-                grammar::messages_stream(run.text())
-            } else {
-                grammar::chat_stream(run.text())
+            let checked = match api.other() {
+                Dialect::Anthropic => grammar::messages_stream(run.text()),
+                Dialect::OpenAiResponses => responses::stream(run.text()),
+                Dialect::Cohere | Dialect::Gemini | Dialect::OpenAiChat => grammar::chat_stream(run.text()),
             };
             match checked {
                 Ok(seen) if seen.failed && run.aborted() => {}
@@ -197,6 +199,8 @@ fn stopped(api: &Api, text: &str) -> bool {
         || data(text).any(|event| {
             if api.dialect == Dialect::Anthropic {
                 event["delta"]["stop_reason"].is_string()
+            } else if api.dialect == Dialect::OpenAiResponses {
+                event["type"] == "response.completed" || event["type"] == "response.incomplete"
             } else {
                 event["choices"]
                     .as_array()
@@ -210,6 +214,7 @@ fn fails(text: &str) -> bool {
     let wrong = |v: &Value| {
         !v["error"].is_null()
             || v["type"] == "error"
+            || v["type"] == "response.failed"
             || v["x_groq"]["error"].is_string()
             || v["choices"]
                 .as_array()
@@ -235,6 +240,14 @@ fn missing(api: &Api, text: &str, seen: &Seen) -> Option<String> {
             _ => None,
         });
     }
+    if api.dialect == Dialect::OpenAiResponses {
+        let items = reply["output"].as_array()?;
+        return items.iter().find_map(|i| match i["type"].as_str()? {
+            "message" => i["content"].as_array()?.iter().find_map(|p| lost(&p["text"])),
+            "function_call" | "custom_tool_call" => lost(&i["name"]).or_else(|| lost(&i["call_id"])),
+            _ => None,
+        });
+    }
     let message = &reply["choices"][0]["message"];
     let calls = message["tool_calls"].as_array().map_or(&[][..], Vec::as_slice);
     lost(&message["content"]).or_else(|| calls.iter().find_map(|c| lost(&c["function"]["name"])))
@@ -249,16 +262,18 @@ fn begin(api: &Api, client: Dialect, stream: bool) -> Run {
         "workers-ai" => settings.cloudflare.account_id = Some("acc".into()),
         _ => {}
     }
+    // The interface that was recorded, whatever the provider serves besides.
+    provider.dialects = Some(vec![api.dialect.as_str().into()]);
     settings.providers.insert(api.provider.into(), provider);
     let (path, more) = match client {
         Dialect::Anthropic => ("/v1/messages", r#","max_tokens":1000"#),
+        Dialect::OpenAiResponses => ("/v1/responses", ""),
         _ if stream => ("/v1/chat/completions", r#","stream_options":{"include_usage":true}"#),
-        Dialect::Cohere | Dialect::Gemini | Dialect::OpenAiChat | Dialect::OpenAiResponses => {
-            ("/v1/chat/completions", "")
-        }
+        Dialect::Cohere | Dialect::Gemini | Dialect::OpenAiChat => ("/v1/chat/completions", ""),
     };
+    let list = if client == Dialect::OpenAiResponses { "input" } else { "messages" };
     let body = format!(
-        r#"{{"model":"m#{}","messages":[{{"role":"user","content":"hi"}}],"stream":{stream}{more}}}"#,
+        r#"{{"model":"m#{}","{list}":[{{"role":"user","content":"hi"}}],"stream":{stream}{more}}}"#,
         api.provider
     );
     Run::begin(&catalog(&settings), post(path, &[]), &body)

@@ -2,17 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use apex_core::dialect::{Dialect, Encoded, Target, decode_request, encode_request};
+use apex_core::dialect::{
+    Dialect, Encoded, Target, decode_request, encode_request, losses_in_terms_of, rewrite_request,
+};
 use apex_core::hub::Untranslatable;
 use serde_json::value::RawValue;
 
 use super::{Api, Recording, Tally};
 
+const STATE: &[&str] = &["previous_response_id:", "conversation:", "prompt:", "background:"];
+
 pub(super) fn check(api: &Api, recording: &Recording, tally: &mut Tally) {
     let Some(body) = &recording.request.body else { return };
     let (id, text) = (recording.id.as_str(), body.get());
     tally.requests += 1;
-    match encode(api, text, api.dialect) {
+    match own(api, text) {
         // What its own provider refused need not be understood.
         Err(_) if recording.response.status >= 400 => {}
         Err(why) => tally.fail(id, "own dialect", why.map_or_else(|e| e, |u| u.to_string())),
@@ -43,17 +47,34 @@ pub(super) fn check(api: &Api, recording: &Recording, tally: &mut Tally) {
         Err(Err(_)) if recording.response.status >= 400 => {
             *tally.rejected.entry("(malformed)".into()).or_default() += 1;
         }
+        // State that only the account of that provider holds.
+        Err(Err(why)) if STATE.iter().any(|s| why.starts_with(s)) => {
+            *tally.rejected.entry(why.split(':').next().unwrap_or_default().to_owned()).or_default() += 1;
+        }
         Err(Err(why)) => tally.fail(id, "decode", why),
     }
 }
 
+/// In its own dialect, written anew.
+fn own(api: &Api, text: &str) -> Result<Encoded, Result<Untranslatable, String>> {
+    let model = model(text)?;
+    let target = Target { provider: "p", model: &model, quirks: api.quirks };
+    rewrite_request(api.dialect, text, &target).map_err(|e| Err(e.to_string()))?.map_err(Ok)
+}
+
+/// Azure's deployments stand in the URL.
+fn model(text: &str) -> Result<String, Result<Untranslatable, String>> {
+    let Json::Object(members) = Json::of(text) else { return Err(Err("no object".to_owned())) };
+    Ok(if let Some(Json::Text(model)) = members.get("model") { model.clone() } else { "m".to_owned() })
+}
+
 fn encode(api: &Api, text: &str, to: Dialect) -> Result<Encoded, Result<Untranslatable, String>> {
     let request = decode_request(api.dialect, text).map_err(|e| Err(e.to_string()))?;
-    let Json::Object(members) = Json::of(text) else { return Err(Err("no object".to_owned())) };
-    // Azure's deployments stand in the URL.
-    let model = if let Some(Json::Text(model)) = members.get("model") { model } else { "m" };
-    let target = Target { provider: "p", model, quirks: api.quirks };
-    encode_request(to, &request, &target).map_err(Ok)
+    let model = model(text)?;
+    let target = Target { provider: "p", model: &model, quirks: api.quirks };
+    let mut encoded = encode_request(to, &request, &target).map_err(Ok)?;
+    encoded.losses = losses_in_terms_of(&request, &encoded.losses);
+    Ok(encoded)
 }
 
 /// A member without which the translation is the same, and of which nothing is said, was lost silently.
@@ -96,11 +117,13 @@ fn means_nothing(name: &str, value: &Json) -> bool {
             (name, text.as_str()),
             ("n" | "temperature" | "top_p", "1" | "1.0")
                 | ("parallel_tool_calls" | "strict", "true")
-                | ("detail", r#""auto""#)
+                | ("detail" | "tool_choice", r#""auto""#)
                 | ("mode", r#""explicit""#)
                 | ("media_type", r#""text/plain""#)
                 | ("arguments", r#""{}""#)
-                | ("parameters", r#"{"properties":{},"type":"object"}"#)
+                | ("filename", r#""document.pdf""#)
+                | ("include", r#"["reasoning.encrypted_content"]"#)
+                | ("input_schema" | "parameters", r#"{"properties":{},"type":"object"}"#)
                 // The model decides, which is what it does when nothing is said.
                 | ("thinking", r#"{"type":"adaptive"}"#)
         )

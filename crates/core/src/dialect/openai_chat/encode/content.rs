@@ -106,7 +106,7 @@ impl<'r> Encoder<'r> {
     ) -> Result<(), Untranslatable> {
         for (n, part) in turn.parts.iter().enumerate() {
             if let Part::Text(text) = part
-                && text.text.as_escaped().starts_with(history::BILLING)
+                && text.is_billing()
             {
                 self.losses.drop(format!("{path}[{n}]"));
                 continue;

@@ -14,7 +14,7 @@ mod settings;
 mod tool;
 
 use crate::dialect::{Dialect, Encoded, Target};
-use crate::hub::{Aliases, Effort, Losses, ReasoningMode, Request, Untranslatable};
+use crate::hub::{Aliases, Effort, Losses, Names, ReasoningMode, Request, Untranslatable};
 use crate::json::{Ext, Kind, Obj, kind, object};
 use crate::name::glob;
 use crate::provider::{ModelRule, Quirks};
@@ -110,52 +110,6 @@ impl Encoder<'_> {
             if kind(value) != Kind::Null {
                 self.losses.drop(format!("{place}.{key}"));
             }
-        }
-    }
-}
-
-/// The caller's own names for what the hub calls by one name.
-#[derive(Debug)]
-struct Names {
-    budget: &'static str,
-    effort: &'static str,
-    format: &'static str,
-    limit: &'static str,
-    parallel: &'static str,
-    stop: &'static str,
-    user: &'static str,
-}
-
-impl Names {
-    fn of(origin: Dialect) -> &'static Self {
-        match origin {
-            Dialect::Anthropic | Dialect::Cohere | Dialect::Gemini => &Self {
-                budget: "thinking",
-                effort: "output_config.effort",
-                format: "output_config.format",
-                limit: "max_tokens",
-                parallel: "tool_choice.disable_parallel_tool_use",
-                stop: "stop_sequences",
-                user: "metadata.user_id",
-            },
-            Dialect::OpenAiChat => &Self {
-                budget: "reasoning_effort",
-                effort: "reasoning_effort",
-                format: "response_format",
-                limit: "max_completion_tokens",
-                parallel: "parallel_tool_calls",
-                stop: "stop",
-                user: "user",
-            },
-            Dialect::OpenAiResponses => &Self {
-                budget: "reasoning",
-                effort: "reasoning.effort",
-                format: "text.format",
-                limit: "max_output_tokens",
-                parallel: "parallel_tool_calls",
-                stop: "stop",
-                user: "safety_identifier",
-            },
         }
     }
 }
