@@ -204,4 +204,31 @@ impl Outcome {
             Self::Relayed => "relayed",
         }
     }
+
+    /// What it means, as the end of a sentence.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Completed => "the client has the whole reply",
+            Self::ClientGone => "the client left before the end",
+            Self::Refused => "the gateway refused the request",
+            Self::UpstreamError => "the upstream answered with an error",
+            Self::UpstreamUnreachable => "there was no connection to the upstream, or it broke before a reply",
+            Self::UpstreamTimeout => "the upstream was silent for too long",
+            Self::Truncated => "the reply ended before it was complete",
+            Self::BadAnswer => "the upstream's reply could not be understood",
+            Self::Relayed => "the reply was handed through without being looked at",
+        }
+    }
+
+    pub const ALL: [Self; 9] = [
+        Self::Completed,
+        Self::ClientGone,
+        Self::Refused,
+        Self::UpstreamError,
+        Self::UpstreamUnreachable,
+        Self::UpstreamTimeout,
+        Self::Truncated,
+        Self::BadAnswer,
+        Self::Relayed,
+    ];
 }

@@ -2,8 +2,13 @@
 
 use std::path::PathBuf;
 
+use apex_core::record::Outcome;
+use apex_store::StatusFilter;
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+
+use crate::inspect::{When, status, when};
 
 /// An LLM gateway: OpenAI and Anthropic clients in, every provider out.
 #[derive(Debug, Parser)]
@@ -26,8 +31,55 @@ pub(crate) enum Command {
         /// Model names as a client would send them
         names: Vec<String>,
     },
+    /// Show what the request log has
+    Logs(Asked),
+    /// Tell everything about one request
+    Explain {
+        /// Its x-apex-request-id, or the beginning of it
+        id: String,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
     /// Print a completion script for a shell
     Completions { shell: Shell },
+}
+
+/// Which requests are shown, and how. All that is given must hold.
+#[derive(Args, Debug)]
+pub(crate) struct Asked {
+    /// Began since then: 90s, 15m, 1h, 7d ago, or a date like 2026-11-25 or 2026-11-25T18:00:00Z
+    #[arg(long, value_name = "WHEN", value_parser = when)]
+    pub(crate) since: Option<When>,
+    /// Began before then
+    #[arg(long, value_name = "WHEN", value_parser = when)]
+    pub(crate) until: Option<When>,
+    #[arg(long, value_name = "ID", help = "Went to this provider, or host in passthrough")]
+    pub(crate) provider: Option<String>,
+    /// Asked for this model, or was sent with it; `*` stands for any text
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// Answered so: 429, or 5xx
+    #[arg(long, value_name = "STATUS", value_parser = status)]
+    pub(crate) status: Option<StatusFilter>,
+    /// Ended so
+    #[arg(long, value_name = "OUTCOME", value_parser = PossibleValuesParser::new(Outcome::ALL.map(Outcome::as_str)))]
+    pub(crate) outcome: Option<String>,
+    /// Failed: a status of 400 or more, or no whole reply
+    #[arg(long)]
+    pub(crate) errors: bool,
+    /// Routed so
+    #[arg(long, value_name = "MODE", value_parser = ["gateway", "passthrough"])]
+    pub(crate) mode: Option<String>,
+    /// At most so many, the newest
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(crate) limit: u32,
+    /// Go on with what comes in
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]
@@ -61,6 +113,8 @@ Examples:
   apex-ai-proxy --listen 0.0.0.0:8080            for others too; needs a gateway token (GATEWAY_TOKEN)
   apex-ai-proxy --config apex.toml check         is the file right, and what does it amount to?
   apex-ai-proxy models gpt-5.5#openai            where would this model go?
+  apex-ai-proxy logs --errors --since 1h         what went wrong in the last hour
+  apex-ai-proxy explain req_4fKc                 everything about one request
   apex-ai-proxy completions zsh > _apex-ai-proxy";
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod config;
 mod connection;
 mod drain;
 mod head;
+mod inspect;
 mod listener;
 mod local;
 mod log;
@@ -52,6 +53,8 @@ fn main() -> ExitCode {
         Command::Serve => serve(&options),
         Command::Check => check(&options),
         Command::Models { names } => models(&options, &names),
+        Command::Logs(asked) => inspect::logs(&sources(&options), &asked),
+        Command::Explain { id, json } => inspect::explain(&sources(&options), &id, json),
         Command::Completions { shell } => completions(shell),
     };
     match done {

@@ -83,37 +83,8 @@ pub(crate) fn load(
     environment: &Environment,
     bound: Option<SocketAddr>,
 ) -> Result<Loaded, Problems> {
-    let file = sources.locate(environment);
     let mut problems = Vec::new();
-    let mut figment = Figment::new().merge(Layer::single("default", &["listen".to_owned()], DEFAULT_LISTEN));
-
-    let mut written = Dict::new();
-    if let Some(path) = &file {
-        let name = path.display().to_string();
-        match read_file(path) {
-            Ok(dict) => written = dict,
-            Err(what) => problems.push(Problem::new("configuration file", what).from(&name)),
-        }
-        let (expanded, found) = expand::expand(written.clone(), environment, &name);
-        problems.extend(found);
-        figment = figment.merge(Layer::new(name, expanded));
-    }
-    let known = |id: &str| {
-        let providers = written.get("providers").and_then(|p| p.as_dict());
-        providers.is_some_and(|p| p.contains_key(id))
-    };
-    for layer in environment.layers(known) {
-        figment = figment.merge(layer);
-    }
-    if let Some(listen) = &sources.listen {
-        figment = figment.merge(Layer::single("--listen", &["listen".to_owned()], listen.as_str()));
-    }
-
-    if let Some(dir) = &sources.data_dir {
-        figment = figment.merge(Layer::single("--data-dir", &["data_dir".to_owned()], dir.as_str()));
-    }
-
-    let mut merged = Merged::new(figment);
+    let Written { file, in_file: written, mut merged } = Written::read(sources, environment, &mut problems);
     let (mut settings, found) = merged.settings();
     problems.extend(found);
     if written.contains_key("gateway_token") && settings.gateway_token.as_ref().is_none_or(String::is_empty) {
@@ -123,8 +94,7 @@ pub(crate) fn load(
     }
 
     let beside = file.as_deref().and_then(Path::parent).unwrap_or_else(|| Path::new(""));
-    let in_file = merged.origin("data_dir") == file.as_ref().map(|file| file.display().to_string());
-    let data_dir = host::data_dir(&settings, if in_file { beside } else { Path::new("") }, environment);
+    let data_dir = data_dir_of(&settings, &merged, file.as_deref(), environment);
     let prices = PriceFile::read(&mut settings, beside, &mut problems);
     let bind = host::bind(&settings, beside, &mut problems);
     let network = host::network(&settings, beside, &mut problems);
@@ -161,6 +131,67 @@ pub(crate) fn load(
             leaves: merged.leaves(),
         }),
         _ => Err(Problems(problems)),
+    }
+}
+
+/// Where the gateway keeps what it keeps, whatever else is wrong with the configuration: for who only wants to read it.
+pub(crate) fn data_dir(sources: &Sources, environment: &Environment) -> Option<PathBuf> {
+    let Written { file, mut merged, .. } = Written::read(sources, environment, &mut Vec::new());
+    let (settings, _) = merged.settings();
+    data_dir_of(&settings, &merged, file.as_deref(), environment)
+}
+
+/// A path in the file is meant from there, one from elsewhere from the working directory.
+fn data_dir_of(
+    settings: &Settings,
+    merged: &Merged,
+    file: Option<&Path>,
+    environment: &Environment,
+) -> Option<PathBuf> {
+    let in_file = file.is_some_and(|file| merged.origin("data_dir") == Some(file.display().to_string()));
+    let beside = file.filter(|_| in_file).and_then(Path::parent).unwrap_or_else(|| Path::new(""));
+    host::data_dir(settings, beside, environment)
+}
+
+/// Everything that was written, in layers.
+struct Written {
+    file: Option<PathBuf>,
+    /// What the file says.
+    in_file: Dict,
+    merged: Merged,
+}
+
+impl Written {
+    fn read(sources: &Sources, environment: &Environment, problems: &mut Vec<Problem>) -> Self {
+        let file = sources.locate(environment);
+        let mut figment = Figment::new().merge(Layer::single("default", &["listen".to_owned()], DEFAULT_LISTEN));
+
+        let mut written = Dict::new();
+        if let Some(path) = &file {
+            let name = path.display().to_string();
+            match read_file(path) {
+                Ok(dict) => written = dict,
+                Err(what) => problems.push(Problem::new("configuration file", what).from(&name)),
+            }
+            let (expanded, found) = expand::expand(written.clone(), environment, &name);
+            problems.extend(found);
+            figment = figment.merge(Layer::new(name, expanded));
+        }
+        let known = |id: &str| {
+            let providers = written.get("providers").and_then(|p| p.as_dict());
+            providers.is_some_and(|p| p.contains_key(id))
+        };
+        for layer in environment.layers(known) {
+            figment = figment.merge(layer);
+        }
+        if let Some(listen) = &sources.listen {
+            figment = figment.merge(Layer::single("--listen", &["listen".to_owned()], listen.as_str()));
+        }
+
+        if let Some(dir) = &sources.data_dir {
+            figment = figment.merge(Layer::single("--data-dir", &["data_dir".to_owned()], dir.as_str()));
+        }
+        Self { file, in_file: written, merged: Merged::new(figment) }
     }
 }
 

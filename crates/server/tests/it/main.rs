@@ -12,6 +12,8 @@ mod gateway;
 mod heads;
 #[cfg(test)]
 mod heavy;
+#[cfg(test)]
+mod inspect;
 mod relay;
 mod reload;
 #[cfg(test)]
