@@ -100,6 +100,7 @@ impl Host {
         };
         let native = || {
             let mut native = ours(project, "apex-ai-proxy");
+            native.env("APEX_DATA_DIR", logs.join(format!("{}-data", suite.name)));
             native.args(["--config", &format!("e2e/{}", suite.config), "--listen", "127.0.0.1:0"]);
             native
         };

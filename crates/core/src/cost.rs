@@ -52,6 +52,15 @@ impl Cost {
         }
     }
 
+    /// Who says what it cost, or why it is unknown; none where nothing is charged for.
+    pub const fn basis(self) -> Option<&'static str> {
+        match self {
+            Self::NotApplicable => None,
+            Self::Known { source, .. } => Some(source.as_str()),
+            Self::Unknown(why) => Some(why.as_str()),
+        }
+    }
+
     /// Millionths of a US dollar, if known.
     pub fn micros(self) -> Option<u64> {
         self.amount().map(Money::micros)

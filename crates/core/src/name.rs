@@ -19,6 +19,9 @@ pub struct ModelRef {
     pub model: String,
     /// A provider of the catalog.
     pub provider: String,
+    /// What led there, for the record: `provider` (named behind the `#`), `alias` or `default`, after a `mapping` or not;
+    /// or `header`.
+    pub resolved: &'static str,
 }
 
 /// The pairs of `X-APEX-AI-PROXY-MAPPING`.
@@ -75,7 +78,10 @@ pub fn resolve(
         )));
     }
     let mapped = mapping.map_or_else(|| name.to_owned(), |m| m.apply(name));
-    let full = catalog.aliases.get(&mapped).cloned().unwrap_or(mapped);
+    let is_mapped = mapped != name;
+    let alias = catalog.aliases.get(&mapped).cloned();
+    let is_alias = alias.is_some();
+    let full = alias.unwrap_or(mapped);
     if let Some((model, provider)) = full.rsplit_once('#') {
         if model.is_empty() || provider.is_empty() {
             return Err(invalid(format!(
@@ -90,7 +96,13 @@ pub fn resolve(
                 format!("unknown provider `{}` in `{}`. {}", echo(provider), echo(name), known(catalog)),
             ));
         }
-        return Ok(ModelRef { model: model.to_owned(), provider: provider.to_owned() });
+        let resolved = match (is_mapped, is_alias) {
+            (false, false) => "provider",
+            (false, true) => "alias",
+            (true, false) => "mapping, provider",
+            (true, true) => "mapping, alias",
+        };
+        return Ok(ModelRef { model: model.to_owned(), provider: provider.to_owned(), resolved });
     }
     let default = catalog
         .defaults
@@ -99,7 +111,10 @@ pub fn resolve(
         .map(|(_, id)| id)
         .or(catalog.default_provider.as_ref());
     match default {
-        Some(provider) => Ok(ModelRef { model: full, provider: provider.clone() }),
+        Some(provider) => {
+            let resolved = if is_mapped { "mapping, default" } else { "default" };
+            Ok(ModelRef { model: full, provider: provider.clone(), resolved })
+        }
         None => Err(miss(
             dialect,
             format!("model `{}` names no provider: write it as <model>#<provider>. {}", echo(name), known(catalog)),
@@ -153,19 +168,19 @@ mod tests {
         let catalog = catalog();
         let mapping = Mapping::parse(b" claude-opus-4.7#mimo , a#fast,a#never").unwrap();
         for (name, want) in [
-            ("gpt-5.5#openai", "gpt-5.5 openai"),
-            ("@cf/meta/llama#x#workers-ai", "@cf/meta/llama#x workers-ai"),
-            ("openai/gpt-4:free#openrouter", "openai/gpt-4:free openrouter"),
-            ("claude-opus-4.7#anthropic", "mimo anthropic"),
-            ("a", "gpt-5.5 openai"),
-            ("fast", "gpt-5.5 openai"),
-            ("claude-haiku-5-5", "claude-haiku-5-5 anthropic"),
-            ("claude-x-special", "claude-x-special openrouter"),
-            ("llama", "llama groq"),
-            ("echo#mock", "echo mock"),
+            ("gpt-5.5#openai", "gpt-5.5 openai by provider"),
+            ("@cf/meta/llama#x#workers-ai", "@cf/meta/llama#x workers-ai by provider"),
+            ("openai/gpt-4:free#openrouter", "openai/gpt-4:free openrouter by provider"),
+            ("claude-opus-4.7#anthropic", "mimo anthropic by mapping, provider"),
+            ("a", "gpt-5.5 openai by mapping, alias"),
+            ("fast", "gpt-5.5 openai by alias"),
+            ("claude-haiku-5-5", "claude-haiku-5-5 anthropic by default"),
+            ("claude-x-special", "claude-x-special openrouter by default"),
+            ("llama", "llama groq by default"),
+            ("echo#mock", "echo mock by provider"),
         ] {
             let found = resolve(name, Some(&mapping), &catalog, Dialect::OpenAiChat).unwrap();
-            assert_eq!(format!("{} {}", found.model, found.provider), want, "{name}");
+            assert_eq!(format!("{} {} by {}", found.model, found.provider, found.resolved), want, "{name}");
         }
     }
 

@@ -34,6 +34,8 @@ pub struct Plan {
     pub upstream_model: Option<String>,
     /// The model's own name: without the provider that Cloudflare's compat surface puts before it.
     pub bare_model: Option<String>,
+    /// As in [`name::ModelRef`]; none where there was no name to resolve.
+    pub resolved: Option<&'static str>,
     pub upstream_dialect: Dialect,
     pub stream: bool,
     pub losses: Losses,
@@ -117,6 +119,7 @@ pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catal
         client_model: Some(client_model),
         upstream_model: Some(upstream_model),
         bare_model: Some(name.model),
+        resolved: Some(name.resolved),
         upstream_dialect,
         stream,
         losses,

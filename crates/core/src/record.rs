@@ -48,6 +48,8 @@ pub struct Record {
     pub client_model: Option<String>,
     /// Model as it was sent.
     pub upstream_model: Option<String>,
+    /// What led from one to the other and to the provider: see [`crate::name::ModelRef`].
+    pub resolved: Option<&'static str>,
     pub stream: bool,
     /// Status sent to the client; 499 if it left before there was one.
     pub status: u16,

@@ -17,6 +17,12 @@ pub(crate) fn banner(loaded: &Loaded, address: SocketAddr) -> String {
     let mut out = format!("apex-ai-proxy {}\n", env!("CARGO_PKG_VERSION"));
     let file = loaded.file.as_ref().map_or_else(|| "none (environment only)".to_owned(), |f| f.display().to_string());
     let _ = writeln!(out, "  configuration  {file}");
+    let log = match &loaded.data_dir {
+        Some(dir) if catalog.request_log.enabled => dir.join(apex_store::FILE).display().to_string(),
+        Some(_) => "off".to_owned(),
+        None => "none: there is no data directory".to_owned(),
+    };
+    let _ = writeln!(out, "  request log    {log}");
     let token = if catalog.gateway_token.is_some() { "a gateway token is required" } else { "open, no token" };
     let _ = writeln!(out, "  clients        {token}");
     let ready: Vec<String> = live(catalog).map(|p| format!("{} ({})", p.id, p.via.as_str())).collect();

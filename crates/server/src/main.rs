@@ -43,7 +43,7 @@ use listener::Listeners;
 use log::{Log, Verbosity};
 use platform::{Clock, Shared, Snapshot};
 use reload::Reload;
-use report::{Lines, Reporting};
+use report::{Lines, Reporting, Requests};
 use server::Phase;
 use signals::Signals;
 
@@ -131,7 +131,8 @@ fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
     log.verbosity(Verbosity::of(&loaded.catalog));
     let snapshot = Snapshot::new(&loaded);
     let lines = Lines::new(log.writer.clone(), log.format);
-    let reporting = Reporting::start(vec![Box::new(lines)], &snapshot)?;
+    let requests = Requests::new(loaded.data_dir.clone());
+    let reporting = Reporting::start(vec![Box::new(lines), Box::new(requests)], &snapshot)?;
     let main = Builder::new_current_thread().enable_all().max_blocking_threads(threads).build()?;
     let shared = Arc::new(Shared {
         snapshot: ArcSwap::from_pointee(snapshot),

@@ -15,6 +15,7 @@ pub(crate) struct Reload {
     sources: Sources,
     shared: Arc<Shared>,
     listen: Option<String>,
+    data_dir: Option<PathBuf>,
     tls: bool,
     /// Other files the configuration names.
     files: Vec<PathBuf>,
@@ -30,6 +31,7 @@ impl Reload {
             sources,
             shared,
             listen: loaded.settings.listen.clone(),
+            data_dir: loaded.data_dir.clone(),
             tls: loaded.bind.tls.is_some(),
             files: loaded.files(),
             seen: Vec::new(),
@@ -60,6 +62,9 @@ impl Reload {
         };
         if loaded.settings.listen != self.listen {
             tracing::warn!("`listen` changed: this takes a restart");
+        }
+        if loaded.data_dir != self.data_dir {
+            tracing::warn!("`data_dir` changed: this takes a restart");
         }
         if loaded.bind.tls.is_some() != self.tls {
             tracing::warn!("`tls` was switched on or off: this takes a restart");

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use apex_core::record::Record;
+use apex_core::capture::Shown;
+use apex_core::json::array;
 use apex_core::record::line::{Value, all};
+use apex_core::record::{Attempt, Record};
 use rusqlite::Statement;
-use rusqlite::types::ValueRef;
+use rusqlite::types::{Null, ValueRef};
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +18,7 @@ pub(crate) enum Kind {
     Truth,
 }
 
-/// The columns after `id` and `started`: the fields of a record, every one of them.
+/// The columns besides `id`, `started` and `tries`: the fields of a record, every one of them.
 pub(crate) const COLUMNS: &[(&str, Kind)] = &[
     ("request_id", Kind::Text),
     ("mode", Kind::Text),
@@ -29,6 +31,7 @@ pub(crate) const COLUMNS: &[(&str, Kind)] = &[
     ("via", Kind::Text),
     ("model", Kind::Text),
     ("upstream_model", Kind::Text),
+    ("resolved", Kind::Text),
     ("stream", Kind::Truth),
     ("status", Kind::Number),
     ("upstream_status", Kind::Number),
@@ -40,14 +43,21 @@ pub(crate) const COLUMNS: &[(&str, Kind)] = &[
     ("duration_ms", Kind::Millis),
     ("upstream_head_ms", Kind::Millis),
     ("first_byte_ms", Kind::Millis),
+    ("first_content_ms", Kind::Millis),
     ("request_bytes", Kind::Number),
     ("upstream_bytes", Kind::Number),
     ("response_bytes", Kind::Number),
     ("input_tokens", Kind::Number),
     ("cache_read_tokens", Kind::Number),
     ("cache_write_tokens", Kind::Number),
+    ("cache_write_5m_tokens", Kind::Number),
+    ("cache_write_1h_tokens", Kind::Number),
     ("output_tokens", Kind::Number),
     ("reasoning_tokens", Kind::Number),
+    ("stop", Kind::Text),
+    ("cost_micros", Kind::Number),
+    ("cost_basis", Kind::Text),
+    ("user_agent", Kind::Text),
     ("adjustments", Kind::Text),
     ("trace", Kind::Text),
 ];
@@ -55,23 +65,69 @@ pub(crate) const COLUMNS: &[(&str, Kind)] = &[
 /// The statement that takes a record.
 pub(crate) fn insert() -> String {
     let names: Vec<&str> = COLUMNS.iter().map(|(name, _)| *name).collect();
-    let places = vec!["?"; names.len() + 1];
-    format!("INSERT INTO exchanges (started, {}) VALUES ({})", names.join(", "), places.join(", "))
+    let places = vec!["?"; names.len() + 2];
+    format!("INSERT INTO exchanges (started, tries, {}) VALUES ({})", names.join(", "), places.join(", "))
 }
 
 /// Binds `record` to a statement made by [`insert`].
 pub(crate) fn bind(statement: &mut Statement<'_>, record: &Record) -> rusqlite::Result<()> {
     statement.raw_bind_parameter(1, number(record.started.as_micros()))?;
-    for (at, (_, value)) in (2_usize..).zip(all(record)) {
+    statement.raw_bind_parameter(2, (!record.attempts.is_empty()).then(|| tries(&record.attempts)))?;
+    for (at, (_, value)) in (3_usize..).zip(all(record)) {
         match value {
             Some(Value::Millis(time)) => statement.raw_bind_parameter(at, millis(time))?,
             Some(Value::Number(n)) => statement.raw_bind_parameter(at, number(n))?,
             Some(Value::Text(text)) => statement.raw_bind_parameter(at, text)?,
             Some(Value::Truth(truth)) => statement.raw_bind_parameter(at, truth)?,
-            None => statement.raw_bind_parameter(at, rusqlite::types::Null)?,
+            None => statement.raw_bind_parameter(at, Null)?,
         }
     }
     Ok(())
+}
+
+/// `[{"target":"https://..","started_ms":0.1,"head_ms":300,"ended_ms":812.3,"status":200}]`; what is unknown is left out.
+fn tries(attempts: &[Attempt]) -> String {
+    let mut out = Vec::new();
+    array(&mut out, |all| {
+        for attempt in attempts {
+            all.obj(|one| {
+                one.text("target", &attempt.target);
+                let times =
+                    [("started_ms", Some(attempt.started)), ("head_ms", attempt.head), ("ended_ms", attempt.ended)];
+                for (name, time) in times {
+                    if let Some(time) = time {
+                        one.raw(name, &format!("{:.3}", millis(time)));
+                    }
+                }
+                if let Some(status) = attempt.status {
+                    one.uint("status", status.into());
+                }
+                if let Some(error) = attempt.error {
+                    one.text("error", error);
+                }
+            });
+        }
+    });
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Takes what was captured of an exchange, and the row it belongs to.
+pub(crate) const INSERT_BODIES: &str = "INSERT INTO bodies (exchange, target, request_head, request_body,
+    request_truncated, response_head, response_body, response_truncated, response_reassembled)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+/// Binds to [`INSERT_BODIES`].
+pub(crate) fn bind_bodies(statement: &mut Statement<'_>, row: i64, shown: &Shown) -> rusqlite::Result<()> {
+    let (request, response) = (&shown.request, &shown.response);
+    statement.raw_bind_parameter(1, row)?;
+    statement.raw_bind_parameter(2, &shown.target)?;
+    statement.raw_bind_parameter(3, &shown.request_head)?;
+    statement.raw_bind_parameter(4, &request.text)?;
+    statement.raw_bind_parameter(5, request.truncated)?;
+    statement.raw_bind_parameter(6, &shown.response_head)?;
+    statement.raw_bind_parameter(7, &response.text)?;
+    statement.raw_bind_parameter(8, response.truncated)?;
+    statement.raw_bind_parameter(9, response.reassembled)
 }
 
 /// SQLite's integers have a sign. No size or count comes near the limit.

@@ -21,6 +21,6 @@ mod writer;
 pub use column::Cell;
 pub use filter::{Filter, StatusFilter};
 pub use open::FILE;
-pub use read::{Entry, Found, ReadError, Reader};
+pub use read::{Bodies, Body, Entry, Found, ReadError, Reader};
 pub use retain::Retention;
 pub use store::{Counts, Store};

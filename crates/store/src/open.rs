@@ -33,6 +33,7 @@ pub(crate) fn for_writing(dir: &Path) -> Result<Connection, Trouble> {
     connection.query_row("PRAGMA journal_mode = WAL", (), |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.query_row("PRAGMA journal_size_limit = 4194304", (), |_| Ok(()))?;
+    connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "trusted_schema", false)?;
     migrate(&mut connection)?;

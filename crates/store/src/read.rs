@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use apex_core::time::Timestamp;
 use rusqlite::types::Value;
-use rusqlite::{Connection, Row, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
 
 use crate::column::{COLUMNS, Cell, Kind};
 use crate::filter::Filter;
@@ -26,6 +26,29 @@ pub struct Entry {
     pub started: Timestamp,
     /// What is known, named and ordered as the fields of the log line.
     pub fields: Vec<(&'static str, Cell)>,
+    /// Every attempt, as a JSON array; see the documentation of the log.
+    pub tries: Option<String>,
+}
+
+/// Heads and bodies of an exchange, without secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bodies {
+    /// Path and query of the request.
+    pub target: String,
+    /// One `name: value` a line.
+    pub request_head: String,
+    pub request: Body,
+    pub response_head: String,
+    pub response: Body,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Body {
+    pub text: String,
+    /// It is not all of it.
+    pub truncated: bool,
+    /// A stream whose events were put together.
+    pub reassembled: bool,
 }
 
 impl Entry {
@@ -159,24 +182,56 @@ impl Reader {
         }
     }
 
+    /// Heads and bodies of the exchange in this row, if they were kept.
+    pub fn bodies(&self, row: i64) -> Result<Option<Bodies>, ReadError> {
+        if !self.connection.table_exists(None, "bodies")? {
+            return Ok(None);
+        }
+        let mut statement = self.connection.prepare_cached("SELECT * FROM bodies WHERE exchange = ?")?;
+        let bodies = statement.query_row([row], |row| {
+            Ok(Bodies {
+                target: row.get("target")?,
+                request_head: row.get("request_head")?,
+                request: Body {
+                    text: row.get("request_body")?,
+                    truncated: row.get("request_truncated")?,
+                    reassembled: false,
+                },
+                response_head: row.get("response_head")?,
+                response: Body {
+                    text: row.get("response_body")?,
+                    truncated: row.get("response_truncated")?,
+                    reassembled: row.get("response_reassembled")?,
+                },
+            })
+        });
+        Ok(bodies.optional()?)
+    }
+
     fn select(&self, sql: &str, bound: Vec<Value>) -> Result<Vec<Entry>, ReadError> {
         let mut statement = self.connection.prepare_cached(sql)?;
         // By name: a log of another version has other columns.
-        let known = |name: &str| COLUMNS.iter().find(|(column, _)| *column == name).copied();
-        let columns: Vec<Option<(&str, Kind)>> = statement.column_names().map(known).collect();
-        let entries = statement.query_map(params_from_iter(bound), |row| entry(row, &columns))?;
+        let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
+        let at = |wanted: &str| names.iter().position(|name| name == wanted);
+        let columns: Vec<_> = COLUMNS.iter().filter_map(|(name, kind)| Some((at(name)?, *name, *kind))).collect();
+        let tries = at("tries");
+        let entries = statement.query_map(params_from_iter(bound), |row| entry(row, &columns, tries))?;
         Ok(entries.collect::<Result<_, _>>()?)
     }
 }
 
-fn entry(row: &Row<'_>, columns: &[Option<(&'static str, Kind)>]) -> rusqlite::Result<Entry> {
+fn entry(row: &Row<'_>, columns: &[(usize, &'static str, Kind)], tries: Option<usize>) -> rusqlite::Result<Entry> {
     let mut fields = Vec::with_capacity(columns.len());
-    for (at, column) in columns.iter().enumerate() {
-        let Some((name, kind)) = column else { continue };
-        if let Some(cell) = kind.cell(row.get_ref(at)?) {
+    for (at, name, kind) in columns {
+        if let Some(cell) = kind.cell(row.get_ref(*at)?) {
             fields.push((*name, cell));
         }
     }
     let started: i64 = row.get("started")?;
-    Ok(Entry { row: row.get("id")?, started: Timestamp::from_micros(u64::try_from(started).unwrap_or(0)), fields })
+    Ok(Entry {
+        row: row.get("id")?,
+        started: Timestamp::from_micros(u64::try_from(started).unwrap_or(0)),
+        fields,
+        tries: tries.map_or(Ok(None), |at| row.get(at))?,
+    })
 }

@@ -12,6 +12,8 @@ pub struct Retention {
     pub max_age: Duration,
     /// Bytes of the database file. Its write-ahead log beside it takes a few MiB more.
     pub max_size: u64,
+    /// Heads and bodies, too, where they were captured.
+    pub bodies: bool,
 }
 
 /// Rows that one step deletes at most, and pages that it gives back to the file system.

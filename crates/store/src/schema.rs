@@ -5,7 +5,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::trouble::Trouble;
 
 /// What each version adds. The version of a database, its `user_version`, is how many of these it has had.
-pub(crate) const MIGRATIONS: &[&str] = &[V1];
+pub(crate) const MIGRATIONS: &[&str] = &[V1, V2];
 
 /// One row for each exchange. `id` only grows, so that a reader can follow; `started` is in microseconds since the
 /// epoch. The other columns are named as the fields of the log line.
@@ -52,6 +52,30 @@ CREATE INDEX exchanges_provider ON exchanges (provider);
 CREATE INDEX exchanges_model ON exchanges (model);
 CREATE INDEX exchanges_status ON exchanges (status);
 CREATE INDEX exchanges_outcome ON exchanges (outcome);
+";
+
+/// Every attempt (a JSON array), what it cost, what the first version left out; heads and bodies, where they are kept.
+const V2: &str = "
+ALTER TABLE exchanges ADD COLUMN resolved TEXT;
+ALTER TABLE exchanges ADD COLUMN first_content_ms REAL;
+ALTER TABLE exchanges ADD COLUMN cache_write_5m_tokens INTEGER;
+ALTER TABLE exchanges ADD COLUMN cache_write_1h_tokens INTEGER;
+ALTER TABLE exchanges ADD COLUMN stop TEXT;
+ALTER TABLE exchanges ADD COLUMN cost_micros INTEGER;
+ALTER TABLE exchanges ADD COLUMN cost_basis TEXT;
+ALTER TABLE exchanges ADD COLUMN user_agent TEXT;
+ALTER TABLE exchanges ADD COLUMN tries TEXT;
+CREATE TABLE bodies (
+    exchange INTEGER PRIMARY KEY REFERENCES exchanges (id) ON DELETE CASCADE,
+    target TEXT NOT NULL,
+    request_head TEXT NOT NULL,
+    request_body TEXT NOT NULL,
+    request_truncated INTEGER NOT NULL,
+    response_head TEXT NOT NULL,
+    response_body TEXT NOT NULL,
+    response_truncated INTEGER NOT NULL,
+    response_reassembled INTEGER NOT NULL
+) STRICT;
 ";
 
 /// Marks the file as ours: `apex` in ASCII.

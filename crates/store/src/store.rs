@@ -3,12 +3,12 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SendError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use apex_core::record::Record;
+use apex_core::record::{Attempt, Record};
 
 use crate::retain::Retention;
 use crate::writer::Writer;
@@ -89,6 +89,7 @@ pub(crate) struct Shared {
     /// Microseconds.
     max_age: AtomicU64,
     max_size: AtomicU64,
+    bodies: AtomicBool,
 }
 
 impl Shared {
@@ -96,12 +97,14 @@ impl Shared {
         let micros = u64::try_from(retention.max_age.as_micros()).unwrap_or(u64::MAX);
         self.max_age.store(micros, Ordering::Relaxed);
         self.max_size.store(retention.max_size, Ordering::Relaxed);
+        self.bodies.store(retention.bodies, Ordering::Relaxed);
     }
 
     pub(crate) fn retention(&self) -> Retention {
         Retention {
             max_age: Duration::from_micros(self.max_age.load(Ordering::Relaxed)),
             max_size: self.max_size.load(Ordering::Relaxed),
+            bodies: self.bodies.load(Ordering::Relaxed),
         }
     }
 
@@ -150,6 +153,7 @@ fn weight(record: &Record) -> u64 {
         Some(&record.method),
         Some(&record.path),
         record.label.as_ref(),
+        record.user_agent.as_ref(),
         record.provider.as_ref(),
         record.client_model.as_ref(),
         record.upstream_model.as_ref(),
@@ -160,7 +164,12 @@ fn weight(record: &Record) -> u64 {
         record.adjustments.as_ref(),
     ];
     let text: usize = texts.into_iter().flatten().map(String::len).sum();
-    (size_of::<Record>() + text) as u64
+    let attempts: usize = record.attempts.iter().map(|attempt| size_of::<Attempt>() + attempt.target.len()).sum();
+    let captured = record.capture.shown().map_or(0, |shown| {
+        let texts = [&shown.target, &shown.request_head, &shown.request.text, &shown.response_head];
+        texts.map(String::len).iter().sum::<usize>() + shown.response.text.len()
+    });
+    (size_of::<Record>() + text + attempts + captured) as u64
 }
 
 /// Records that may wait: some seconds of a busy gateway, or hours of a quiet one.

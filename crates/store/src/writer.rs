@@ -31,8 +31,6 @@ pub(crate) struct Writer {
     retain: Retain,
     /// When to look for what is to be forgotten.
     look: Instant,
-    /// Dropped records that the operator knows of, and since when.
-    told: (u64, Instant),
 }
 
 /// The file cannot be written.
@@ -58,7 +56,6 @@ impl Writer {
             ill: None,
             retain: Retain::default(),
             look: now,
-            told: (0, now),
         }
     }
 
@@ -118,7 +115,6 @@ impl Writer {
                 self.shared.dropped(&record);
             }
         }
-        self.tell_dropped(end);
     }
 
     /// One transaction.
@@ -129,10 +125,20 @@ impl Writer {
         let Some(connection) = &mut self.connection else { return Ok(()) };
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut insert = transaction.prepare_cached(&self.insert)?;
+        let mut insert_bodies = transaction.prepare_cached(column::INSERT_BODIES)?;
+        let keep_bodies = self.shared.retention().bodies;
         for (at, record) in self.pending.iter().take(count).enumerate() {
-            let done = column::bind(&mut insert, record).and_then(|()| insert.raw_execute()).map_err(Trouble::from);
-            match done {
-                Ok(_) => {}
+            let bodies = record.capture.shown().filter(|_| keep_bodies);
+            let done =
+                column::bind(&mut insert, record).and_then(|()| insert.raw_execute()).and_then(|_| match bodies {
+                    Some(shown) => {
+                        column::bind_bodies(&mut insert_bodies, transaction.last_insert_rowid(), shown)?;
+                        insert_bodies.raw_execute().map(drop)
+                    }
+                    None => Ok(()),
+                });
+            match done.map_err(Trouble::from) {
+                Ok(()) => {}
                 Err(trouble) if trouble.is_of_the_row() => {
                     tracing::warn!(reason = %trouble, "the request log does not take a record");
                     refused.push(at);
@@ -140,7 +146,7 @@ impl Writer {
                 Err(trouble) => return Err(trouble),
             }
         }
-        drop(insert);
+        drop((insert, insert_bodies));
         transaction.commit()?;
         for (at, record) in self.pending.drain(..count).enumerate() {
             if refused.contains(&at) { self.shared.dropped(&record) } else { self.shared.delivered(&record) }
@@ -181,15 +187,6 @@ impl Writer {
     fn recover(&mut self) {
         if self.ill.take().is_some_and(|ill| ill.told.is_some()) {
             tracing::info!(lost = self.shared.counts().dropped, "the request log is written again");
-        }
-    }
-
-    fn tell_dropped(&mut self, end: bool) {
-        let (dropped, now) = (self.shared.counts().dropped, Instant::now());
-        let (known, at) = self.told;
-        if dropped > known && (known == 0 || end || now - at > REMIND) {
-            tracing::warn!(lost = dropped - known, "records are missing in the request log: it could not keep up");
-            self.told = (dropped, now);
         }
     }
 

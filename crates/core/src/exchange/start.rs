@@ -138,6 +138,7 @@ impl Exchange {
         record.via = Some(plan.via.as_str());
         record.client_model.clone_from(&plan.client_model);
         record.upstream_model.clone_from(&plan.upstream_model);
+        record.resolved = plan.resolved;
         record.upstream_dialect = Some(plan.upstream_dialect);
         record.stream = plan.stream;
         record.adjustments = plan.losses.header();

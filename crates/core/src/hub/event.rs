@@ -112,6 +112,23 @@ pub enum StopReason {
     ToolCalls,
 }
 
+impl StopReason {
+    /// Its name in records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Compaction => "compaction",
+            Self::ContentFilter => "content_filter",
+            Self::ContextWindow => "context_window",
+            Self::EndTurn => "end_turn",
+            Self::MaxTokens => "max_tokens",
+            Self::Pause => "pause",
+            Self::Refusal => "refusal",
+            Self::StopSequence => "stop_sequence",
+            Self::ToolCalls => "tool_calls",
+        }
+    }
+}
+
 impl Stop<'_> {
     /// A stop that carries nothing but its reason.
     pub fn plain(reason: StopReason, native: JsonStr<'_>) -> Stop<'_> {

@@ -44,6 +44,7 @@ pub(super) fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog:
         client_model: asked.model,
         upstream_model: named.then(|| name.model.clone()),
         bare_model: named.then_some(name.model),
+        resolved: Some(name.resolved),
         upstream_dialect: dialect,
         stream,
         losses: crate::hub::Losses::default(),
@@ -117,14 +118,20 @@ fn resolve(
         (Some(Ok(found)), Some(id)) if found.provider != id && model.is_some_and(|m| names_provider(m, catalog)) => {
             Ok(found)
         }
-        (Some(Ok(found)), Some(id)) => Ok(ModelRef { provider: id, ..found }),
-        (Some(Err(_)), Some(id)) => Ok(ModelRef { model: model.unwrap_or_default().to_owned(), provider: id }),
+        (Some(Ok(found)), Some(id)) => Ok(ModelRef { provider: id, resolved: HEADER, ..found }),
+        (Some(Err(_)), Some(id)) => {
+            Ok(ModelRef { model: model.unwrap_or_default().to_owned(), provider: id, resolved: HEADER })
+        }
         (None, named) => named
-            .or_else(|| catalog.default_provider.clone())
-            .map(|provider| ModelRef { model: String::new(), provider })
+            .map(|provider| (provider, HEADER))
+            .or_else(|| Some((catalog.default_provider.clone()?, "default")))
+            .map(|(provider, resolved)| ModelRef { model: String::new(), provider, resolved })
             .ok_or_else(|| Refusal::ProviderNotNamed { endpoint: format!("/v1/{}", echo(endpoint)) }),
     }
 }
+
+/// What led to the provider: a header named it.
+const HEADER: &str = "header";
 
 /// Does `model` say its provider itself, or through an alias?
 fn names_provider(model: &str, catalog: &Catalog) -> bool {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Record;
 use crate::dialect::Dialect;
+use crate::hub::StopReason;
 use crate::json::{escape_into, number};
 use crate::time::Timestamp;
 
@@ -80,6 +81,7 @@ pub fn all(record: &Record) -> impl Iterator<Item = (&'static str, Option<Value<
         ("via", text(record.via)),
         ("model", text(record.client_model.as_deref())),
         ("upstream_model", text(record.upstream_model.as_deref())),
+        ("resolved", text(record.resolved)),
         ("stream", Some(Value::Truth(record.stream))),
         ("status", Some(Value::Number(record.status.into()))),
         ("upstream_status", record.upstream_status.map(|s| Value::Number(s.into()))),
@@ -98,9 +100,13 @@ pub fn all(record: &Record) -> impl Iterator<Item = (&'static str, Option<Value<
         ("input_tokens", (!usage.is_unknown()).then(|| Value::Number(usage.input_total()))),
         ("cache_read_tokens", usage.cache_read.map(Value::Number)),
         ("cache_write_tokens", usage.cache_write.map(Value::Number)),
+        ("cache_write_5m_tokens", usage.cache_write_5m.map(Value::Number)),
+        ("cache_write_1h_tokens", usage.cache_write_1h.map(Value::Number)),
         ("output_tokens", usage.output.map(Value::Number)),
         ("reasoning_tokens", usage.reasoning.map(Value::Number)),
+        ("stop", text(record.stop.map(StopReason::as_str))),
         ("cost_micros", record.cost.micros().map(Value::Number)),
+        ("cost_basis", text(record.cost.basis())),
         ("user_agent", text(record.user_agent.as_deref())),
         ("adjustments", text(record.adjustments.as_deref())),
         ("trace", text(record.trace.as_deref())),

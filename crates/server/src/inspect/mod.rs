@@ -42,7 +42,11 @@ pub(crate) fn logs(sources: &Sources, asked: &Asked) -> Result<(), Box<dyn Error
     let mut entries = reader.newest(&filter, asked.limit)?;
     loop {
         last = entries.last().map_or(last, |entry| entry.row.max(last));
-        let shown = if asked.json { entries.iter().map(text::json).collect() } else { table.rows(&entries) };
+        let shown = if asked.json {
+            entries.iter().map(|entry| text::json(entry, None)).collect()
+        } else {
+            table.rows(&entries)
+        };
         match out.write_all(shown.as_bytes()).and_then(|()| out.flush()) {
             // Whoever read it has seen enough.
             Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
@@ -60,7 +64,8 @@ pub(crate) fn logs(sources: &Sources, asked: &Asked) -> Result<(), Box<dyn Error
 
 /// `explain`: one request, told from its beginning to its end.
 pub(crate) fn explain(sources: &Sources, id: &str, json: bool) -> Result<(), Box<dyn Error>> {
-    let entry = match open(sources)?.find(id)? {
+    let reader = open(sources)?;
+    let entry = match reader.find(id)? {
         Found::One(entry) => entry,
         Found::None => {
             let id = text::plain(id);
@@ -73,7 +78,8 @@ pub(crate) fn explain(sources: &Sources, id: &str, json: bool) -> Result<(), Box
             return Err(format!("several requests begin so: {} ...", ids.join(", ")).into());
         }
     };
-    let shown = if json { text::json(&entry) } else { explain::text(&entry) };
+    let bodies = reader.bodies(entry.row)?;
+    let shown = if json { text::json(&entry, bodies.as_ref()) } else { explain::text(&entry, bodies.as_ref()) };
     match io::stdout().lock().write_all(shown.as_bytes()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         done => Ok(done?),

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use apex_core::json::object;
+use apex_core::json::{Obj, object};
 use apex_core::record::line::rfc3339;
 use apex_core::time::Timestamp;
-use apex_store::{Cell, Entry};
+use apex_store::{Bodies, Body, Cell, Entry};
 
 /// `text` with everything escaped that is not seen as itself.
 pub(super) fn plain(text: &str) -> String {
@@ -22,7 +22,7 @@ pub(super) fn plain(text: &str) -> String {
 }
 
 /// An entry as one line of JSON, named as the fields of the log line.
-pub(super) fn json(entry: &Entry) -> String {
+pub(super) fn json(entry: &Entry, bodies: Option<&Bodies>) -> String {
     let mut out = Vec::new();
     object(&mut out, |o| {
         o.text("started", &rfc3339(entry.started));
@@ -34,9 +34,25 @@ pub(super) fn json(entry: &Entry) -> String {
                 Cell::Truth(truth) => o.bool(name, *truth),
             }
         }
+        if let Some(tries) = &entry.tries {
+            o.raw("tries", tries);
+        }
+        if let Some(bodies) = bodies {
+            o.text("target", &bodies.target);
+            captured(o, ["request_head", "request_body", "request_truncated"], &bodies.request_head, &bodies.request);
+            let names = ["response_head", "response_body", "response_truncated"];
+            captured(o, names, &bodies.response_head, &bodies.response);
+            o.bool("response_reassembled", bodies.response.reassembled);
+        }
     });
     out.push(b'\n');
     ascii_controls(&String::from_utf8_lossy(&out))
+}
+
+fn captured(o: &mut Obj<'_>, [in_head, in_body, truncated]: [&str; 3], head: &str, body: &Body) {
+    o.text(in_head, head);
+    o.text(in_body, &body.text);
+    o.bool(truncated, body.truncated);
 }
 
 /// JSON allows some control characters in its strings that terminals obey: they are escaped, too.
@@ -120,9 +136,13 @@ mod tests {
     #[test]
     fn nothing_acts_on_a_terminal() {
         let bad = "a\u{1b}[31m\r\n\u{9b}2J\u{7f}\u{202e}\"ü";
-        let entry =
-            Entry { row: 1, started: Timestamp::default(), fields: vec![("model", Cell::Text(bad.to_owned()))] };
-        let json = json(&entry);
+        let entry = Entry {
+            row: 1,
+            started: Timestamp::default(),
+            fields: vec![("model", Cell::Text(bad.to_owned()))],
+            tries: None,
+        };
+        let json = json(&entry, None);
         for text in [plain(bad), json.trim_end().to_owned()] {
             assert!(!text.contains(|c: char| c.is_control() || c == '\u{202e}'), "{text:?}");
             assert!(text.contains('ü'), "{text}");

@@ -5,6 +5,7 @@
 mod ledger;
 mod line;
 mod lines;
+mod requests;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use apex_core::record::Record;
 
 pub(crate) use ledger::{Counts, Ledger};
 pub(crate) use lines::Lines;
+pub(crate) use requests::Requests;
 
 use crate::platform::Snapshot;
 

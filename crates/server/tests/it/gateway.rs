@@ -82,7 +82,9 @@ impl Gateway {
         Self::run(dir, command)
     }
 
-    fn run(dir: Dir, mut command: Command) -> Self {
+    pub(crate) fn run(dir: Dir, mut command: Command) -> Self {
+        // Nothing of a test may get into the home of whoever runs it.
+        command.env("APEX_DATA_DIR", dir.path().join("data"));
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut said = String::new();

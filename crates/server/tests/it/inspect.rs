@@ -4,9 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use apex_core::capture::{Body, Capture, Shown};
+use apex_core::cost::{Cost, Source};
 use apex_core::dialect::Dialect;
-use apex_core::hub::Usage;
-use apex_core::record::{Mode, Outcome, Record};
+use apex_core::hub::{StopReason, Usage};
+use apex_core::money::Money;
+use apex_core::record::{Attempt, Mode, Outcome, Record};
 use apex_core::time::Timestamp;
 use apex_store::{Retention, Store};
 
@@ -18,7 +21,7 @@ fn logged() -> Dir {
     // Of a day that stays the same, and never too old.
     let store = Store::start(
         dir.path().join("data"),
-        Retention { max_age: Duration::from_secs(1_000_000_000), max_size: 1 << 30 },
+        Retention { max_age: Duration::from_secs(1_000_000_000), max_size: 1 << 30, bodies: true },
     );
     let store = store.unwrap();
     records().into_iter().for_each(|record| store.put(Arc::new(record)));
@@ -26,82 +29,126 @@ fn logged() -> Dir {
     dir
 }
 
+fn text(text: &str) -> String {
+    text.to_owned()
+}
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+fn base() -> Record {
+    Record { method: "POST".to_owned(), path: "/v1/messages".to_owned(), ..Record::default() }
+}
+
+/// One of which everything is known.
+fn full() -> Record {
+    let body = |text: &str| Body { text: text.to_owned(), ..Body::default() };
+    Record {
+        request_id: "req_aaa1".to_owned(),
+        started: Timestamp::from_micros(1_795_308_060_000_000),
+        client_dialect: Some(Dialect::Anthropic),
+        upstream_dialect: Some(Dialect::OpenAiChat),
+        provider: Some(text("openai")),
+        via: Some("direct"),
+        client_model: Some(text("claude-opus-4.7#openai")),
+        upstream_model: Some(text("gpt-5.5")),
+        resolved: Some("mapping, provider"),
+        user_agent: Some(text("claude-cli/2.1")),
+        attempts: vec![
+            Attempt {
+                target: "https://api.openai.com/v1/chat/completions".to_owned(),
+                started: Duration::from_micros(150),
+                ended: Some(ms(2)),
+                error: Some("connection_closed"),
+                ..Attempt::default()
+            },
+            Attempt {
+                target: "https://api.openai.com/v1/chat/completions".to_owned(),
+                started: Duration::from_micros(2100),
+                head: Some(ms(300)),
+                ended: Some(ms(812)),
+                status: Some(200),
+                ..Attempt::default()
+            },
+        ],
+        cost: Cost::Known { amount: Money::from_picos(1_234_000_000), source: Source::Book },
+        stop: Some(StopReason::EndTurn),
+        first_content: Some(ms(305)),
+        capture: Capture::Shown(Box::new(Shown {
+            target: "/v1/messages?beta=true".to_owned(),
+            request_head: "host: localhost\nx-api-key: ***".to_owned(),
+            request: body(r#"{"model":"claude-opus-4.7#openai"}"#),
+            response_head: "content-type: text/event-stream".to_owned(),
+            response: Body { reassembled: true, ..body(r#"{"type":"message"}"#) },
+        })),
+        stream: true,
+        status: 200,
+        upstream_status: Some(200),
+        upstream_request_id: Some(text("upstream-1")),
+        outcome: Outcome::Completed,
+        duration: Duration::from_micros(812_345),
+        upstream_head: Some(ms(300)),
+        first_byte: Some(ms(310)),
+        request_bytes: 120,
+        upstream_bytes: 4000,
+        response_bytes: 3900,
+        usage: Usage {
+            input_uncached: Some(20),
+            cache_read: Some(100),
+            output: Some(55),
+            reasoning: Some(12),
+            ..Usage::default()
+        },
+        adjustments: Some(text("top_k=drop,thinking=approx")),
+        ..base()
+    }
+}
+
 fn records() -> Vec<Record> {
     let at = |seconds: u64| Timestamp::from_micros(1_795_308_060_000_000 + seconds * 1_000_000);
-    let text = |text: &str| Some(text.to_owned());
-    let ms = Duration::from_millis;
-    let base = Record { method: "POST".to_owned(), path: "/v1/messages".to_owned(), ..Record::default() };
     vec![
-        Record {
-            request_id: "req_aaa1".to_owned(),
-            started: at(0),
-            client_dialect: Some(Dialect::Anthropic),
-            upstream_dialect: Some(Dialect::OpenAiChat),
-            provider: text("openai"),
-            via: Some("direct"),
-            client_model: text("claude-opus-4.7#openai"),
-            upstream_model: text("gpt-5.5"),
-            stream: true,
-            status: 200,
-            upstream_status: Some(200),
-            upstream_request_id: text("upstream-1"),
-            outcome: Outcome::Completed,
-            duration: Duration::from_micros(812_345),
-            upstream_head: Some(ms(300)),
-            first_byte: Some(ms(310)),
-            request_bytes: 120,
-            upstream_bytes: 4000,
-            response_bytes: 3900,
-            usage: Usage {
-                input_uncached: Some(20),
-                cache_read: Some(100),
-                output: Some(55),
-                reasoning: Some(12),
-                ..Usage::default()
-            },
-            adjustments: text("top_k=drop,thinking=approx"),
-            ..base.clone()
-        },
+        full(),
         Record {
             request_id: "req_aab2".to_owned(),
             started: at(60),
             client_dialect: Some(Dialect::Anthropic),
             upstream_dialect: Some(Dialect::Anthropic),
-            provider: text("anthropic"),
+            provider: Some(text("anthropic")),
             via: Some("cloudflare"),
-            client_model: text("claude-opus-4.7"),
-            upstream_model: text("claude-opus-4.7"),
+            client_model: Some(text("claude-opus-4.7")),
+            upstream_model: Some(text("claude-opus-4.7")),
             status: 529,
             upstream_status: Some(529),
             outcome: Outcome::UpstreamError,
-            error: text("overloaded_error"),
+            error: Some(text("overloaded_error")),
             duration: ms(95),
             upstream_head: Some(ms(94)),
             first_byte: Some(ms(94)),
-            ..base.clone()
+            ..base()
         },
         Record {
             request_id: "req_b3".to_owned(),
             started: at(120),
             mode: Mode::Passthrough,
-            provider: text("evil.example"),
+            provider: Some(text("evil.example")),
             via: Some("direct"),
-            label: text("\u{1b}]0;owned\u{7}\u{202e}"),
-            client_model: text("a\u{9b}2J\r\nb"),
+            label: Some(text("\u{1b}]0;owned\u{7}\u{202e}")),
+            client_model: Some(text("a\u{9b}2J\r\nb")),
             status: 200,
             outcome: Outcome::Relayed,
             duration: Duration::from_micros(850),
-            ..base.clone()
+            ..base()
         },
         Record {
             request_id: "req_c4".to_owned(),
             started: at(180),
             status: 401,
             outcome: Outcome::Refused,
-            error: text("invalid_api_key"),
+            error: Some(text("invalid_api_key")),
             duration: Duration::from_micros(200),
             response_bytes: 140,
-            ..base
+            ..base()
         },
     ]
 }

@@ -17,6 +17,8 @@ mod inspect;
 mod relay;
 mod reload;
 #[cfg(test)]
+mod requests;
+#[cfg(test)]
 mod scripted;
 #[cfg(test)]
 mod tls;

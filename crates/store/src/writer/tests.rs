@@ -11,7 +11,7 @@ use crate::{Filter, Reader, Retention};
 fn writer(dir: &Path) -> (Writer, Sender<Message>, Arc<Shared>) {
     let (sender, messages) = channel();
     let shared = Arc::new(Shared::default());
-    shared.retain(Retention { max_age: Duration::from_secs(3600), max_size: 1 << 30 });
+    shared.retain(Retention { max_age: Duration::from_secs(3600), max_size: 1 << 30, bodies: false });
     (Writer::new(dir.to_owned(), messages, shared.clone()), sender, shared)
 }
 

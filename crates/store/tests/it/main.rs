@@ -16,7 +16,7 @@ use apex_core::time::Timestamp;
 use apex_store::{Counts, Retention, Store};
 
 /// More than any test keeps.
-pub(crate) const ALL: Retention = Retention { max_age: Duration::from_secs(86_400), max_size: 1 << 30 };
+pub(crate) const ALL: Retention = Retention { max_age: Duration::from_secs(86_400), max_size: 1 << 30, bodies: true };
 
 /// A directory of its own, not there yet, gone at the end.
 pub(crate) struct Dir(PathBuf);

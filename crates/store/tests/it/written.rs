@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use apex_core::capture::{self, Capture, Shown};
 use apex_core::dialect::Dialect;
 use apex_core::hub::Usage;
 use apex_core::record::line::{Value, fields};
-use apex_core::record::{Mode, Outcome, Record};
+use apex_core::record::{Attempt, Mode, Outcome, Record};
 use apex_core::time::Timestamp;
-use apex_store::{Cell, Counts, FILE, Filter, Reader, Store};
+use apex_store::{Body, Cell, Counts, FILE, Filter, Reader, Retention, Store};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
@@ -93,6 +94,62 @@ proptest! {
             prop_assert_eq!(&entry.fields, &cells(record));
         }
     }
+}
+
+#[test]
+fn attempts_and_bodies_come_along_and_go_along() {
+    let dir = Dir::new();
+    let ms = Duration::from_millis;
+    let attempts = vec![
+        Attempt {
+            target: "https://a.example/v1/x\"y".into(),
+            error: Some("connect"),
+            ended: Some(ms(5)),
+            ..Attempt::default()
+        },
+        Attempt {
+            target: "https://a.example/v1".into(),
+            started: ms(6),
+            head: Some(ms(9)),
+            status: Some(200),
+            ..Attempt::default()
+        },
+    ];
+    let body = |text: &str, truncated| capture::Body { text: text.into(), bytes: 9, truncated, reassembled: truncated };
+    let shown = Shown {
+        target: "/v1/messages?key=***".into(),
+        request_head: "a: b\nc: d".into(),
+        request: body("{\"model\":1}", false),
+        response_head: "e: f".into(),
+        response: body("\u{0}hello", true),
+    };
+    let full = Record { attempts, capture: Capture::Shown(Box::new(shown)), ..record("full") };
+    write(&dir, [record("bare"), full.clone()]);
+    let reader = Reader::open(dir.path()).unwrap();
+    let [bare, entry] = &reader.newest(&Filter::default(), 2).unwrap()[..] else { panic!("two") };
+    assert_eq!((bare.tries.as_deref(), reader.bodies(bare.row).unwrap()), (None, None));
+    assert_eq!(
+        entry.tries.as_deref(),
+        Some(
+            r#"[{"target":"https://a.example/v1/x\"y","started_ms":0.000,"ended_ms":5.000,"error":"connect"},{"target":"https://a.example/v1","started_ms":6.000,"head_ms":9.000,"status":200}]"#
+        )
+    );
+    let bodies = reader.bodies(entry.row).unwrap().unwrap();
+    assert_eq!((bodies.target.as_str(), bodies.request_head.as_str()), ("/v1/messages?key=***", "a: b\nc: d"));
+    assert_eq!(bodies.request, Body { text: "{\"model\":1}".into(), truncated: false, reassembled: false });
+    assert_eq!(bodies.response, Body { text: "\u{0}hello".into(), truncated: true, reassembled: true });
+
+    // Switched off: captured for another sink, not kept here. And with a row its bodies are forgotten.
+    let none = Retention { bodies: false, max_age: Duration::from_micros(1), ..ALL };
+    let store = Store::start(dir.path().to_owned(), none).unwrap();
+    store.put(Arc::new(full));
+    let all = || {
+        Connection::open(dir.path().join(FILE))
+            .unwrap()
+            .query_row("SELECT count(*) FROM bodies", (), |r| r.get::<_, i64>(0))
+    };
+    until("they are kept", || all() == Ok(0) && store.counts().delivered == 1);
+    store.finish();
 }
 
 #[test]
