@@ -28,6 +28,9 @@ pub const MAPPING: &str = "x-apex-ai-proxy-mapping";
 /// A label for reports.
 pub const TYPE: &str = "x-apex-ai-proxy-type";
 
+/// The content type of metrics, <https://prometheus.io/docs/specs/om/open_metrics_spec/>.
+pub const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
 /// Most gateways a request may pass.
 const MAX_HOPS: u32 = 8;
 
@@ -71,7 +74,12 @@ pub enum Target {
 pub enum Admission {
     Admitted(Box<Ticket>),
     Answered(Whole),
-    Refused { whole: Whole, record: Box<Record> },
+    /// The host's metrics are wanted: they are the body of this reply.
+    Metrics(Whole),
+    Refused {
+        whole: Whole,
+        record: Box<Record>,
+    },
 }
 
 /// Decides on `head`.
@@ -92,6 +100,7 @@ pub fn admit(head: request::Parts, catalog: &Catalog, arrival: &Arrival<'_>) -> 
             Admission::Admitted(Box::new(ticket))
         }
         Ok(Decision::Answer(whole)) => Admission::Answered(finish(whole, &cors)),
+        Ok(Decision::Metrics) => Admission::Metrics(finish(Whole::new(StatusCode::OK, METRICS, ""), &cors)),
         Err(refusal) => {
             let whole = finish(reply::refuse(&refusal, dialect, request_id), &cors);
             record.refuse(refusal.code(), &whole);
@@ -103,6 +112,7 @@ pub fn admit(head: request::Parts, catalog: &Catalog, arrival: &Arrival<'_>) -> 
 enum Decision {
     Admit(Admitted),
     Answer(Whole),
+    Metrics,
 }
 
 struct Admitted {
@@ -135,7 +145,7 @@ fn decide(head: request::Parts, catalog: &Catalog, draining: bool, cors: &mut Co
     if head.headers.get_all(header::UPGRADE).iter().any(websocket) {
         return Err(Refusal::UpgradeRequired);
     }
-    let operational = matches!(path, "/healthz" | "/readyz");
+    let operational = matches!(path, "/healthz" | "/metrics" | "/readyz");
     if !operational && let Some(provider) = head.headers.get(PROVIDER).cloned() {
         return passthrough(provider.as_bytes(), head, catalog);
     }
@@ -145,6 +155,11 @@ fn decide(head: request::Parts, catalog: &Catalog, draining: bool, cors: &mut Co
             Ok(Decision::Answer(Whole::json(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"draining"}"#)))
         }
         Route::Ready => Ok(Decision::Answer(Whole::json(StatusCode::OK, r#"{"status":"ready"}"#))),
+        Route::Metrics if !catalog.metrics.here => Err(Refusal::NotFound { path: echo(path) }),
+        Route::Metrics => {
+            credentials::authenticate(&head.headers, catalog)?;
+            Ok(Decision::Metrics)
+        }
         Route::Models => {
             credentials::authenticate(&head.headers, catalog)?;
             Ok(Decision::Answer(Whole::json(StatusCode::OK, models::list(catalog, error_dialect(&head)))))

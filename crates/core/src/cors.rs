@@ -23,12 +23,7 @@ impl Cors {
         if catalog.gateway_token.is_some() {
             return Ok(Self { allow: Some(HeaderValue::from_static("*")) });
         }
-        let host = head
-            .headers
-            .get(header::HOST)
-            .and_then(|h| h.to_str().ok())
-            .or_else(|| head.uri.authority().map(http::uri::Authority::as_str));
-        if !host.and_then(split_authority).is_some_and(|(host, _)| is_loopback(&host)) {
+        if !names_loopback(&head.headers, &head.uri) {
             return Err(Refusal::UnknownHost);
         }
         match origin {
@@ -80,6 +75,16 @@ impl Cors {
         }
         Some(headers)
     }
+}
+
+/// Does a request call this server by a name that only this machine has? Pages of the web do not, whatever their name
+/// resolves to.
+pub fn names_loopback(headers: &HeaderMap, uri: &http::Uri) -> bool {
+    let host = headers
+        .get(header::HOST)
+        .and_then(|h| h.to_str().ok())
+        .or_else(|| uri.authority().map(http::uri::Authority::as_str));
+    host.and_then(split_authority).is_some_and(|(host, _)| is_loopback(&host))
 }
 
 /// `localhost` (and names under it), `127.0.0.0/8` and `::1`.

@@ -31,6 +31,7 @@ pub mod refusal;
 pub mod reply;
 pub mod route;
 pub mod secret;
+pub mod semconv;
 pub mod settings;
 pub mod splice;
 pub mod sse;

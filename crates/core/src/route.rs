@@ -13,6 +13,8 @@ pub enum Route {
     /// `HEAD /api/hello`, Claude Code's probe.
     Hello,
     Health,
+    /// `GET /metrics`.
+    Metrics,
     /// `GET /v1/models`.
     Models,
     /// `GET /v1/models/{id}`, the id decoded.
@@ -116,8 +118,9 @@ pub fn route(method: &Method, path: &str) -> Result<Route, Refusal> {
     let wrong = |allow| Err(Refusal::MethodNotAllowed { method: echo(method.as_str()), allow });
     let reads = *method == Method::GET || *method == Method::HEAD;
     match path {
-        "/healthz" | "/readyz" if !reads => return wrong("GET, HEAD"),
+        "/healthz" | "/metrics" | "/readyz" if !reads => return wrong("GET, HEAD"),
         "/healthz" => return Ok(Route::Health),
+        "/metrics" => return Ok(Route::Metrics),
         "/readyz" => return Ok(Route::Ready),
         "/api/hello" if !reads => return wrong("GET, HEAD"),
         "/api/hello" => return Ok(Route::Hello),

@@ -36,6 +36,7 @@ pub struct Settings {
     pub log: Log,
     /// Directory of what the native server keeps; default: the user's data directory.
     pub data_dir: Option<String>,
+    pub metrics: Metrics,
     /// Prices besides those the program comes with.
     pub prices: crate::price::Written,
 }
@@ -168,6 +169,17 @@ pub struct Log {
     pub max_age: Option<String>,
     /// How large their file may be.
     pub max_size: Option<String>,
+}
+
+/// Metrics for Prometheus; natively only.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Metrics {
+    pub enabled: Option<bool>,
+    /// Address of a listener of their own, without token; else they are at `/metrics` of the gateway.
+    pub listen: Option<String>,
+    /// `listen` may be an address that others can reach.
+    pub public: Option<bool>,
 }
 
 /// One thing that is wrong with the configuration.

@@ -15,6 +15,7 @@ mod inspect;
 mod listener;
 mod local;
 mod log;
+mod metrics;
 mod platform;
 mod reload;
 mod report;
@@ -41,6 +42,7 @@ use cli::{Cli, Command, Options};
 use config::{Environment, Sources};
 use listener::Listeners;
 use log::{Log, Verbosity};
+use metrics::Metrics;
 use platform::{Clock, Shared, Snapshot};
 use reload::Reload;
 use report::{Lines, Reporting, Requests};
@@ -132,16 +134,27 @@ fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
     let snapshot = Snapshot::new(&loaded);
     let lines = Lines::new(log.writer.clone(), log.format);
     let requests = Requests::new(loaded.data_dir.clone());
-    let reporting = Reporting::start(vec![Box::new(lines), Box::new(requests)], &snapshot)?;
+    let metrics = Metrics::new();
+    let counter = metrics::Counter::new(metrics.clone());
+    let reporting = Reporting::start(vec![Box::new(lines), Box::new(requests), Box::new(counter)], &snapshot)?;
     let main = Builder::new_current_thread().enable_all().max_blocking_threads(threads).build()?;
     let shared = Arc::new(Shared {
         snapshot: ArcSwap::from_pointee(snapshot),
         gauge: Gauge::default(),
+        upstream: Arc::default(),
+        metrics,
         own: address,
         reports: reporting.reports.clone(),
         clock: Clock::new(),
         offload: main.handle().clone(),
     });
+    if let Some(address) = loaded.bind.metrics {
+        let listener = std::net::TcpListener::bind(address)
+            .map_err(|error| format!("cannot listen on {address} for metrics: {error}"))?;
+        listener.set_nonblocking(true)?;
+        tracing::info!(address = %listener.local_addr()?, "metrics");
+        main.spawn(metrics::serve(listener, shared.clone()));
+    }
     let (phase, told) = tokio::sync::watch::channel(Phase::Serving);
     let threads = server::start(listeners, threads, &shared, &told)?;
     let ended_well = main.block_on(async {

@@ -22,6 +22,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::client::{self, Client, UpstreamBody};
 use crate::config::{Loaded, Network};
+use crate::metrics::Metrics;
 use crate::report::Reports;
 use crate::watch::Connections;
 
@@ -31,6 +32,9 @@ pub(crate) struct Shared {
     /// The configuration as of now; a request keeps the one it began with.
     pub(crate) snapshot: ArcSwap<Snapshot>,
     pub(crate) gauge: Gauge,
+    /// Connections to upstreams.
+    pub(crate) upstream: Arc<client::Counts>,
+    pub(crate) metrics: Arc<Metrics>,
     /// Where this server listens.
     pub(crate) own: SocketAddr,
     pub(crate) reports: Reports,
@@ -73,7 +77,7 @@ struct Thread {
 
 impl Native {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        let (client, connections) = (Client::default(), Rc::new(Connections::new()));
+        let (client, connections) = (Client::new(shared.upstream.clone()), Rc::new(Connections::new()));
         Self(Rc::new(Thread { shared, client, connections, seeds: RefCell::default() }))
     }
 
@@ -138,6 +142,10 @@ impl Platform for Native {
 
     fn report(&self, record: Box<Record>) {
         self.0.shared.reports.put(record);
+    }
+
+    fn metrics(&self) -> String {
+        self.0.shared.metrics.text(&self.0.shared)
     }
 
     fn gauge(&self) -> &Gauge {

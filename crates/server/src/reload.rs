@@ -56,6 +56,7 @@ impl Reload {
                 for problem in &problems.0 {
                     tracing::error!(%problem, "the new configuration has a problem");
                 }
+                self.shared.metrics.reloaded(false);
                 tracing::error!("the old configuration stays in force");
                 return;
             }
@@ -79,6 +80,7 @@ impl Reload {
         let snapshot = Arc::new(snapshot);
         self.shared.snapshot.store(snapshot.clone());
         self.shared.reports.configure(&snapshot);
+        self.shared.metrics.reloaded(true);
         tracing::info!("configuration reloaded");
     }
 

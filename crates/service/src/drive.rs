@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use apex_core::exchange::{Body as Sent, Exchange, Input, Outgoing, Reach, Step, TransportError};
@@ -28,6 +29,7 @@ pub(crate) struct Drive<P: Platform> {
     upstream: Option<Source<P>>,
     sleep: P::Sleep,
     pub(crate) end: Option<End>,
+    streaming: bool,
     permit: Option<Permit<P>>,
     buffered: Option<Buffered<P>>,
 }
@@ -47,6 +49,7 @@ enum Source<P: Platform> {
 
 impl<P: Platform> Drive<P> {
     pub(crate) fn new(platform: &P, exchange: Exchange) -> Self {
+        platform.gauge().requests.fetch_add(1, Ordering::Relaxed);
         Self {
             platform: platform.clone(),
             exchange: Some(exchange),
@@ -54,6 +57,7 @@ impl<P: Platform> Drive<P> {
             upstream: None,
             sleep: platform.sleep(),
             end: None,
+            streaming: false,
             permit: None,
             buffered: None,
         }
@@ -187,6 +191,11 @@ impl<P: Platform> Drive<P> {
     }
 
     fn reply(mut self, parts: response::Parts) -> Response<ReplyBody<P>> {
+        let kind = parts.headers.get(http::header::CONTENT_TYPE);
+        self.streaming = kind.is_some_and(|v| v.as_bytes().starts_with(b"text/event-stream"));
+        if self.streaming {
+            self.platform.gauge().streams.fetch_add(1, Ordering::Relaxed);
+        }
         if self.exchange.as_ref().is_some_and(Exchange::may_hand_through)
             && let Some(Source::Real(upstream)) = &mut self.upstream
             && upstream.hand_through()
@@ -241,6 +250,11 @@ impl<P: Platform> Drive<P> {
 
 impl<P: Platform> Drop for Drive<P> {
     fn drop(&mut self) {
+        let gauge = self.platform.gauge();
+        gauge.requests.fetch_sub(1, Ordering::Relaxed);
+        if self.streaming {
+            gauge.streams.fetch_sub(1, Ordering::Relaxed);
+        }
         if let Some(end) = &mut self.end {
             // Ended, but the client did not take all of it.
             if let Some(mut record) = end.record.take() {

@@ -51,6 +51,11 @@ pub trait Platform: Clone + Unpin + 'static {
     /// Takes the record of a finished exchange; must not block.
     fn report(&self, record: Box<Record>);
 
+    /// What `/metrics` answers; asked only where the catalog says that it is served.
+    fn metrics(&self) -> String {
+        String::new()
+    }
+
     /// Counts of what is in flight, shared by all threads.
     fn gauge(&self) -> &Gauge;
 }
@@ -85,6 +90,10 @@ pub struct Peer {
 pub struct Gauge {
     buffered: AtomicU64,
     passthrough: Mutex<BTreeMap<Option<IpAddr>, u32>>,
+    /// Exchanges under way.
+    pub requests: AtomicU64,
+    /// Those of them whose stream has begun.
+    pub streams: AtomicU64,
     /// The host is shutting down: `/readyz` says so.
     pub draining: AtomicBool,
 }

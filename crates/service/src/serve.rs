@@ -39,6 +39,10 @@ pub async fn serve<P: Platform>(
     let mut ticket = match admit(head, &catalog, &arrival) {
         Admission::Admitted(ticket) => ticket,
         Admission::Answered(whole) => return respond(whole),
+        Admission::Metrics(mut whole) => {
+            whole.body = platform.metrics().into();
+            return respond(whole);
+        }
         Admission::Refused { whole, mut record } => {
             record.duration = platform.now().since(now);
             platform.report(record);

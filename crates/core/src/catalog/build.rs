@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::providers::mock_provider;
 use super::{
-    Aepipe, AllowedHost, Catalog, Cloudflare, Host, Limits, Passthrough, PassthroughMode, RequestLog, Surface, Timeouts,
+    Aepipe, AllowedHost, Catalog, Cloudflare, Host, Limits, Metrics, Passthrough, PassthroughMode, RequestLog, Surface,
+    Timeouts,
 };
 use crate::capture::{Budget, CaptureLimits, Masks};
 use crate::credentials;
@@ -79,6 +80,7 @@ impl Build<'_> {
         });
         let mut catalog = Catalog {
             prices: self.prices(&providers),
+            metrics: self.metrics(),
             gateway_token,
             providers,
             default_provider: settings.default_provider.clone(),
@@ -167,6 +169,12 @@ impl Build<'_> {
                 );
             }
         }
+    }
+
+    fn metrics(&self) -> Metrics {
+        let written = &self.settings.metrics;
+        let enabled = self.host.native && written.enabled.unwrap_or(true);
+        Metrics { enabled, here: enabled && written.listen.is_none() }
     }
 
     fn prices(&mut self, providers: &BTreeMap<String, Provider>) -> Book {

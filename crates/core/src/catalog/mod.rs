@@ -39,6 +39,15 @@ pub struct Catalog {
     /// Every secret above.
     pub masks: Arc<Masks>,
     pub prices: Book,
+    pub metrics: Metrics,
+}
+
+/// Metrics for Prometheus.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Metrics {
+    pub enabled: bool,
+    /// They are at `/metrics` of the gateway itself.
+    pub here: bool,
 }
 
 /// What the native server keeps of each exchange.

@@ -46,7 +46,7 @@ pub(crate) fn ticket(head: request::Parts, catalog: &Catalog) -> Result<Box<Tick
     let arrival = Arrival { request_id: "req_test", now: START, client: None, draining: false };
     match admit(head, catalog, &arrival) {
         Admission::Admitted(ticket) => Ok(ticket),
-        Admission::Answered(whole) | Admission::Refused { whole, .. } => {
+        Admission::Answered(whole) | Admission::Metrics(whole) | Admission::Refused { whole, .. } => {
             Err((whole.parts.status.as_u16(), String::from_utf8(whole.body.to_vec()).unwrap()))
         }
     }

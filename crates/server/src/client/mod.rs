@@ -17,6 +17,8 @@ pub(crate) use roots::tls_config;
 
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use apex_core::exchange::{Outgoing, Reach, TransportError};
 use apex_service::OutgoingBody;
@@ -34,7 +36,19 @@ pub(crate) struct Client {
     pool: Rc<Pool>,
 }
 
+/// Connections of all threads.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) open: AtomicU64,
+    /// Those of HTTP/1.1 that wait for a request.
+    pub(crate) idle: AtomicU64,
+}
+
 impl Client {
+    pub(crate) fn new(counts: Arc<Counts>) -> Self {
+        Self { pool: Rc::new(Pool::new(counts)) }
+    }
+
     /// Sends a request and waits for the head of the response. Dropping the future cancels the request.
     pub(crate) async fn send(
         &self,
@@ -63,7 +77,8 @@ impl Client {
             }
         }
 
-        let stream = connect::connect(&key.origin, reach, network, own).await?;
+        let mut stream = connect::connect(&key.origin, reach, network, own).await?;
+        stream.count(self.pool.counts());
         let answer = if stream.is_http2() {
             let shared = self.pool.add_http2(&key, Shared::new(stream).await?);
             http2::exchange(shared, request).await

@@ -2,10 +2,13 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use apex_core::url::Origin;
 
+use super::Counts;
 use super::http1::Wire;
 use super::http2::Shared;
 
@@ -24,13 +27,23 @@ pub(crate) struct Pool {
     /// The last one given back is the first one taken: the others grow old and are closed.
     http1: RefCell<HashMap<Key, Vec<Box<Wire>>>>,
     http2: RefCell<HashMap<Key, Vec<Shared>>>,
+    counts: Arc<Counts>,
 }
 
 impl Pool {
+    pub(super) fn new(counts: Arc<Counts>) -> Self {
+        Self { counts, ..Self::default() }
+    }
+
+    pub(super) fn counts(&self) -> &Arc<Counts> {
+        &self.counts
+    }
+
     /// An idle connection that is still open.
     pub(super) fn take_http1(&self, key: &Key) -> Option<Box<Wire>> {
         loop {
             let mut wire = self.http1.borrow_mut().get_mut(key)?.pop()?;
+            self.counts.idle.fetch_sub(1, Ordering::Relaxed);
             if wire.is_idle() && wire.since.elapsed() < MAX_IDLE {
                 return Some(wire);
             }
@@ -57,13 +70,16 @@ impl Pool {
         let idle = all.entry(key).or_default();
         if idle.len() < MAX_PER_KEY {
             idle.push(wire);
+            self.counts.idle.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Closes what is old or was closed by the other side.
     pub(crate) fn reap(&self) {
         self.http1.borrow_mut().retain(|_, idle| {
+            let before = idle.len();
             idle.retain_mut(|wire| wire.since.elapsed() < MAX_IDLE && wire.is_idle());
+            self.counts.idle.fetch_sub((before - idle.len()) as u64, Ordering::Relaxed);
             !idle.is_empty()
         });
         self.http2.borrow_mut().retain(|_, shared| {

@@ -4,12 +4,15 @@ use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+use super::Counts;
 use crate::turn::Turn;
 
 /// Bytes to and from an upstream.
@@ -18,6 +21,17 @@ pub(crate) struct Stream {
     inner: Inner,
     heard: Heard,
     turn: Turn,
+    counted: Option<Counted>,
+}
+
+/// One open connection.
+#[derive(Debug)]
+struct Counted(Arc<Counts>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Has the upstream said anything since this was last cleared? What it never answered may be sent again.
@@ -42,11 +56,17 @@ enum Inner {
 
 impl Stream {
     pub(crate) fn plain(tcp: TcpStream) -> Self {
-        Self { inner: Inner::Plain(tcp), heard: Heard::default(), turn: Turn::default() }
+        Self { inner: Inner::Plain(tcp), heard: Heard::default(), turn: Turn::default(), counted: None }
     }
 
     pub(crate) fn tls(tls: TlsStream<TcpStream>) -> Self {
-        Self { inner: Inner::Tls(Box::new(tls)), heard: Heard::default(), turn: Turn::default() }
+        Self { inner: Inner::Tls(Box::new(tls)), heard: Heard::default(), turn: Turn::default(), counted: None }
+    }
+
+    /// Counts it among the open ones, for as long as it lives.
+    pub(super) fn count(&mut self, counts: &Arc<Counts>) {
+        counts.open.fetch_add(1, Ordering::Relaxed);
+        self.counted = Some(Counted(counts.clone()));
     }
 
     pub(crate) fn heard(&self) -> Heard {

@@ -20,6 +20,8 @@ pub(crate) struct Bind {
     pub(crate) tls: Option<TlsAcceptor>,
     /// Files to look at for changes.
     pub(crate) files: Vec<PathBuf>,
+    /// Where the metrics have a listener of their own.
+    pub(crate) metrics: Option<SocketAddr>,
 }
 
 impl std::fmt::Debug for Bind {
@@ -69,8 +71,23 @@ pub(super) fn bind(settings: &Settings, beside: &Path, problems: &mut Vec<Proble
             files.extend([cert, key]);
         }
     }
+    let metrics = metrics(settings, problems);
     let address = address.filter(|_| problems.len() == before)?;
-    Some(Bind { address, tls: acceptor, files })
+    Some(Bind { address, tls: acceptor, files, metrics })
+}
+
+fn metrics(settings: &Settings, problems: &mut Vec<Problem>) -> Option<SocketAddr> {
+    let text = settings.metrics.listen.as_deref().filter(|_| settings.metrics.enabled.unwrap_or(true))?;
+    let Some(address) = parse_listen(text) else {
+        let problem = Problem::new("metrics.listen", format!("`{}` is not host:port", text.escape_debug()));
+        problems.push(problem.hint("try 127.0.0.1:9464"));
+        return None;
+    };
+    if !loopback(address) && !settings.metrics.public.unwrap_or(false) {
+        let problem = Problem::new("metrics.listen", "is an address that others can reach, and asks for no token");
+        problems.push(problem.hint("listen on 127.0.0.1, or set metrics.public = true"));
+    }
+    Some(address)
 }
 
 pub(super) fn network(settings: &Settings, beside: &Path, problems: &mut Vec<Problem>) -> Option<Network> {

@@ -14,6 +14,7 @@ mod heads;
 mod heavy;
 #[cfg(test)]
 mod inspect;
+mod metrics;
 mod relay;
 mod reload;
 #[cfg(test)]
