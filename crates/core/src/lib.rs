@@ -9,6 +9,7 @@ pub mod capture;
 pub mod catalog;
 pub mod cors;
 pub mod cost;
+pub mod count;
 pub mod credentials;
 pub mod dialect;
 pub mod exchange;

@@ -1,5 +1,6 @@
 //! Where a request of mode 1 goes, and in what form: provider, way, dialect, URL, headers and body.
 
+pub mod count;
 mod other;
 
 use std::sync::Arc;
@@ -47,7 +48,7 @@ pub struct Plan {
 }
 
 /// What the translation of the reply needs of the request.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Translation {
     pub aliases: Aliases,
     pub include_usage: bool,
@@ -272,7 +273,6 @@ fn choose_dialect(provider: &Provider, operation: Operation, compat: bool) -> Re
         provider: provider.id.clone(),
         endpoint: operation.endpoint(),
         served: served.join(", "),
-        not_found: operation == Operation::CountTokens,
     })
 }
 

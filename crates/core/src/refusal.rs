@@ -22,7 +22,7 @@ pub enum Refusal {
     #[error(
         "provider `{provider}` does not serve {endpoint} (it serves {served}); use one that does, or another endpoint"
     )]
-    EndpointNotServed { provider: String, endpoint: String, served: String, not_found: bool },
+    EndpointNotServed { provider: String, endpoint: String, served: String },
     #[error(
         "this request carries a credential of the gateway, which must not leave for a host named by a header; send that host's own key instead"
     )]
@@ -136,9 +136,7 @@ impl Refusal {
         match self {
             Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, Kind::TooLarge),
             Self::BodyTooSlow => (StatusCode::REQUEST_TIMEOUT, Kind::Timeout),
-            Self::EndpointNotServed { not_found: true, .. } | Self::NotFound { .. } | Self::ProviderNotNamed { .. } => {
-                (StatusCode::NOT_FOUND, Kind::NotFound)
-            }
+            Self::NotFound { .. } | Self::ProviderNotNamed { .. } => (StatusCode::NOT_FOUND, Kind::NotFound),
             Self::BodyUnreadable
             | Self::Document(_)
             | Self::EndpointNotServed { .. }

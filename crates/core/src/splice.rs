@@ -86,6 +86,13 @@ impl<'a> Document<'a> {
         (self.write(&edits), changed)
     }
 
+    /// The body with only the members named in `keep`.
+    pub fn only(&self, keep: &[&str]) -> Vec<u8> {
+        let drop = |m: &Span| !keep.contains(&m.name(self.text).as_ref());
+        let edits: Vec<Edit> = self.members.iter().map(|m| Edit { drop: drop(m), ..Edit::default() }).collect();
+        self.write(&edits)
+    }
+
     fn write(&self, edits: &[Edit]) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.text.len() + 64);
         let slice = |range: Range<usize>| self.text.get(range).unwrap_or_default().as_bytes();

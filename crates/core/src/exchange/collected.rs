@@ -10,6 +10,7 @@ use super::bad_answer;
 use super::replying::{Dressing, Progressed, failed};
 use super::start::Planned;
 use crate::catalog::Catalog;
+use crate::count;
 use crate::credentials;
 use crate::dialect::{self, Dialect, ReplyContext, StreamDecoder, StreamEncoder};
 use crate::hub::{Aliases, ErrorKind, Event, Failure, Fold, Sequencer, StopReason, Usage};
@@ -17,6 +18,7 @@ use crate::json::Members;
 use crate::provider::Quirks;
 use crate::record::Outcome;
 use crate::reply::Whole;
+use crate::route::Operation;
 use crate::secret::Secret;
 use crate::sse::Batch;
 use crate::time::Timestamp;
@@ -109,6 +111,8 @@ pub(super) struct Translating {
     context: ReplyContext,
     /// The client asked for a stream: the upstream's JSON becomes one.
     stream: bool,
+    /// The reply is a number of tokens.
+    counts: bool,
     usage: Usage,
     stop: Option<StopReason>,
 }
@@ -122,6 +126,7 @@ impl Translating {
             aliases,
             context,
             stream: planned.stream,
+            counts: matches!(planned.operation, Operation::CountTokens | Operation::InputTokens),
             usage: Usage::default(),
             stop: None,
         }
@@ -133,6 +138,9 @@ impl Translating {
 
     pub(super) fn reply(&mut self, body: &Bytes, head: &response::Parts, now: Timestamp) -> Progressed {
         let text = String::from_utf8_lossy(body);
+        if self.counts {
+            return counted(self.client, &text);
+        }
         let Ok(events) = self.events(&text) else {
             // HTTP 200 with an error in it, HTML, or nothing: never a success.
             if !is_error(&text) {
@@ -200,6 +208,15 @@ impl Translating {
             all.extend(events.into_iter().map(Event::into_owned));
         }
     }
+}
+
+/// A provider's count, for a client of another dialect.
+fn counted(client: Dialect, body: &str) -> Progressed {
+    let Some(tokens) = count::read(body) else {
+        return failed(bad_answer("the upstream's answer holds no count of tokens"), Outcome::BadAnswer);
+    };
+    let whole = Whole::json(StatusCode::OK, count::write(client, tokens));
+    Progressed { whole: Some(whole), done: Some(Outcome::Completed), ..Progressed::default() }
 }
 
 /// Does a body that came with a good status tell of an error?

@@ -25,6 +25,7 @@ use crate::capture::Tee;
 use crate::catalog::Catalog;
 use crate::cors::Cors;
 use crate::cost::Cost;
+use crate::count;
 use crate::dialect::Dialect;
 use crate::headers;
 use crate::hub::{ErrorKind, Failure};
@@ -54,6 +55,8 @@ pub struct Exchange {
     request_body: Option<Tee>,
     /// Mode 1: what the reply needs to know of the request.
     planned: Option<Planned>,
+    /// The body of a request to count, which can be counted here if the provider does not.
+    countable: Option<Bytes>,
     /// Kept for the second attempt.
     resend: Option<Resend>,
     first_byte: Duration,
@@ -199,6 +202,13 @@ impl Exchange {
             self.fail(&failure, Outcome::BadAnswer, now);
             return;
         }
+        // A count can be had without the provider. What is wrong with the request itself, it says itself.
+        let unable = matches!(parts.status.as_u16(), 404 | 405 | 429 | 500..);
+        let foreign = parts.status.as_u16() >= 400 && planned.is_some_and(|p| p.translation.is_some());
+        if (unable || foreign) && self.estimate_instead(now) {
+            return;
+        }
+        let planned = self.planned.as_ref();
         let mut head = response::Parts::from_status(parts.status);
         head.headers = headers::toward_client(&parts.headers, planned.is_some_and(|p| p.translation.is_some()));
         self.dress(&mut head.headers);
@@ -345,6 +355,9 @@ impl Exchange {
     }
 
     fn fail_with(&mut self, failure: &Failure, upstream: HeaderMap, outcome: Outcome, now: Timestamp) {
+        if failure.status.is_server_error() && self.estimate_instead(now) {
+            return;
+        }
         let Whole { mut parts, body } = reply::fail(failure, self.dialect, &self.request_id);
         // The upstream's rate-limit headers and ids stay useful; what we say about the reply wins.
         let ours = std::mem::replace(&mut parts.headers, upstream);
@@ -355,6 +368,14 @@ impl Exchange {
         self.reply(parts, now);
         self.emit(body, now);
         self.finish(outcome, false, now);
+    }
+
+    /// Answers with an estimate, if a count was asked for. Is the exchange over?
+    fn estimate_instead(&mut self, now: Timestamp) -> bool {
+        let Some(body) = self.countable.take().filter(|_| !self.replied) else { return false };
+        let text = std::str::from_utf8(&body).unwrap_or_default();
+        self.estimated(count::estimate(self.dialect, text), now);
+        true
     }
 
     fn dressing(&self, now: Timestamp) -> replying::Dressing {

@@ -4,18 +4,22 @@ use super::bill::Bill;
 use super::{
     Body, Bytes, Catalog, Dialect, Exchange, Outcome, Outgoing, Record, Resend, Seed, State, Timestamp, VecDeque,
 };
+use http::StatusCode;
+use http::header::HeaderValue;
 use std::sync::Arc;
 
 use crate::admit::{Target, Ticket};
 use crate::capture::Tee;
+use crate::count;
 use crate::dialect::ReplyContext;
 use crate::headers::{self, Toward};
 use crate::passthrough::Destination;
+use crate::plan::count::Counting;
 use crate::plan::{self, Plan, Translation};
 use crate::price;
 use crate::provider::Quirks;
 use crate::refusal::Refusal;
-use crate::reply;
+use crate::reply::{self, Whole};
 use crate::route::Operation;
 use crate::secret::Secret;
 use crate::splice::Document;
@@ -73,6 +77,7 @@ impl Exchange {
             record,
             request_body: None,
             planned: None,
+            countable: None,
             resend: None,
             state: State::Head,
             steps: VecDeque::with_capacity(4),
@@ -85,6 +90,10 @@ impl Exchange {
         self.record.request_bytes = body.len() as u64;
         self.record.capture.request(body);
         let result = match &ticket.target {
+            Target::Gateway(operation @ (Operation::CountTokens | Operation::InputTokens)) => {
+                plan::count::plan(ticket, *operation, body, &self.catalog)
+                    .map(|counting| self.counting(*operation, counting, body, now))
+            }
             Target::Gateway(operation) => {
                 plan::plan(ticket, *operation, body, &self.catalog).map(|plan| self.planned(*operation, plan, now))
             }
@@ -132,6 +141,33 @@ impl Exchange {
         record
     }
 
+    fn counting(&mut self, operation: Operation, counting: Counting, body: &Bytes, now: Timestamp) {
+        match counting {
+            Counting::Ask(plan) => {
+                self.countable = Some(body.clone());
+                self.planned(operation, *plan, now);
+            }
+            Counting::Estimate(estimate) => {
+                let record = &mut self.record;
+                record.provider = Some(estimate.provider);
+                record.via = Some(estimate.via.as_str());
+                record.client_model = Some(estimate.client_model);
+                record.upstream_model = Some(estimate.upstream_model);
+                self.estimated(estimate.tokens, now);
+            }
+        }
+    }
+
+    /// Answers a count that was made here.
+    pub(super) fn estimated(&mut self, tokens: u64, now: Timestamp) {
+        let mut whole = Whole::json(StatusCode::OK, count::write(self.dialect, tokens));
+        whole.parts.headers.insert(count::HEADER, HeaderValue::from_static("estimate"));
+        self.dress(&mut whole.parts.headers);
+        self.reply(whole.parts, now);
+        self.emit(whole.body, now);
+        self.finish(Outcome::Completed, false, now);
+    }
+
     fn planned(&mut self, operation: Operation, plan: Plan, now: Timestamp) {
         let record = &mut self.record;
         record.provider = Some(plan.provider.clone());
@@ -172,10 +208,10 @@ impl Exchange {
         let cloudflare = self.catalog.cloudflare.as_ref().is_some_and(|c| c.base.origin == destination.origin)
             || destination.origin.host == "gateway.ai.cloudflare.com";
         let mut headers = headers::toward_upstream(&ticket.head.headers, Toward::Passthrough { cloudflare });
-        if let Ok(host) = http::HeaderValue::try_from(destination.origin.authority()) {
+        if let Ok(host) = HeaderValue::try_from(destination.origin.authority()) {
             headers.insert(http::header::HOST, host);
         }
-        headers.insert(headers::HOPS, http::HeaderValue::from(ticket.hops + 1));
+        headers.insert(headers::HOPS, HeaderValue::from(ticket.hops + 1));
         let (mut head, ()) = http::Request::new(()).into_parts();
         head.method = ticket.head.method.clone();
         head.uri = destination.uri.clone();

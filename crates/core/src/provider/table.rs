@@ -23,7 +23,7 @@ pub struct Row {
     pub compat: Option<&'static str>,
     /// What users should know before they rely on it.
     pub note: Option<&'static str>,
-    /// What it serves beside its dialects, by the path after `/v1/`.
+    /// What it serves beside its dialects, by the path after `/v1/`: other endpoints, and counting tokens.
     pub endpoints: &'static [&'static str],
     /// Paths after the base URL that differ from the endpoint's own, `(endpoint, path)`.
     pub paths: &'static [(&'static str, &'static str)],
@@ -63,6 +63,7 @@ pub const ROWS: &[Row] = &[
             "images/generations",
             "images/variations",
             "moderations",
+            "responses/input_tokens",
         ],
         paths: &[],
         models: &["gpt-5.5", "gpt-5.3-codex"],
@@ -78,7 +79,7 @@ pub const ROWS: &[Row] = &[
     Row {
         id: "anthropic",
         note: None,
-        endpoints: &[],
+        endpoints: &["messages/count_tokens"],
         paths: &[],
         models: &["claude-opus-4.7", "claude-sonnet-4-6"],
         dialects: &[Dialect::Anthropic],

@@ -196,3 +196,81 @@ fn nobody_gets_in_without_the_token() {
         assert_eq!(harness::ticket(bare_post(path, &[]), &catalog).unwrap_err().0, 401, "{path}");
     }
 }
+
+const COUNTED: &str = r#"{"model":"MODEL","messages":[{"role":"user","content":"hello there"}],"system":"Be brief.","tools":[{"name":"t","input_schema":{"type":"object"}}]}"#;
+
+fn count(model: &str) -> Run {
+    let head = post("/v1/messages/count_tokens?beta=true", &[("anthropic-version", "2023-06-01")]);
+    Run::begin(&catalog(&settings()), head, &COUNTED.replace("MODEL", model))
+}
+
+/// The number a reply holds, and whether it is marked.
+fn counted(run: &Run) -> (u64, bool) {
+    assert_eq!(run.status(), Some(200), "{}", run.text());
+    let reply: serde_json::Value = serde_json::from_str(run.text()).unwrap();
+    let marked = run.head.as_ref().unwrap().headers.get("x-apex-token-count").is_some_and(|v| v == "estimate");
+    (reply["input_tokens"].as_u64().unwrap(), marked)
+}
+
+#[test]
+fn counts_are_relayed_or_estimated() {
+    let mut run = count("claude-sonnet-4-6#anthropic");
+    assert_eq!(goes(&run), "POST https://api.anthropic.com/v1/messages/count_tokens?beta=true");
+    run.json().chunk(r#"{"input_tokens":14}"#).close();
+    assert_eq!(counted(&run), (14, false));
+    // Providers without such an endpoint, with and without a key.
+    for model in ["m#groq", "m#mistral", "m#cerebras"] {
+        let run = count(model);
+        assert!(run.sent.is_empty(), "{model}");
+        let (tokens, marked) = counted(&run);
+        assert!((15..60).contains(&tokens) && marked, "{model}: {tokens}");
+        assert_eq!(run.header("x-apex-provider"), model.split_once('#').unwrap().1);
+        assert_eq!(run.ended(), ("completed", Some(200), false));
+    }
+    let body = r#"{"model":"m#mistral","input":"hello there","instructions":"Be brief."}"#;
+    let run = Run::begin(&catalog(&settings()), post("/v1/responses/input_tokens", &[]), body);
+    assert!(counted(&run).1 && run.text().contains(r#""object":"response.input_tokens""#), "{}", run.text());
+}
+
+#[test]
+fn a_count_is_translated_to_the_providers_own() {
+    let mut run = count("gpt-5.5#openai");
+    assert_eq!(goes(&run), "POST https://api.openai.com/v1/responses/input_tokens");
+    let sent: serde_json::Value = serde_json::from_slice(run.sent_body()).unwrap();
+    let members: Vec<_> = sent.as_object().unwrap().keys().map(String::as_str).collect();
+    assert!(members.contains(&"input") && members.contains(&"tools"), "{members:?}");
+    assert!(!members.contains(&"stream") && !members.contains(&"max_output_tokens"), "{members:?}");
+    run.json().chunk(r#"{"object":"response.input_tokens","input_tokens":21}"#).close();
+    assert_eq!((counted(&run), run.text()), ((21, false), r#"{"input_tokens":21}"#));
+    // An answer that is none, or an error of a dialect the client does not speak.
+    for (status, body) in [(200, "<html>"), (400, r#"{"error":{"message":"Unknown parameter"}}"#)] {
+        let mut run = count("gpt-5.5#openai");
+        run.upstream_head(status, &[("content-type", "application/json")]).chunk(body).close();
+        assert!(counted(&run).1, "{status}");
+    }
+}
+
+#[test]
+fn a_count_that_the_provider_cannot_make_is_estimated() {
+    for status in [404, 429, 500, 529] {
+        let mut run = count("claude-sonnet-4-6#anthropic");
+        run.upstream_head(status, &[("content-type", "application/json")]);
+        assert!(counted(&run).1, "{status}");
+    }
+    let mut run = count("claude-sonnet-4-6#anthropic");
+    run.broken(apex_core::exchange::TransportErrorKind::Connect, false);
+    assert!(counted(&run).1);
+    assert_eq!(run.record().error.as_deref(), Some("connect"));
+    // What is wrong with the request is said by who judged it.
+    let mut run = count("claude-sonnet-4-6#anthropic");
+    let error = r#"{"type":"error","error":{"type":"invalid_request_error","message":"no"}}"#;
+    run.upstream_head(400, &[("content-type", "application/json")]).chunk(error).close();
+    assert_eq!((run.status(), run.text()), (Some(400), error));
+}
+
+#[test]
+fn a_count_needs_a_model_that_leads_somewhere() {
+    for (model, status) in [("m", 404), ("m#nobody", 404), ("", 400)] {
+        assert_eq!(count(model).status(), Some(status), "{model}");
+    }
+}

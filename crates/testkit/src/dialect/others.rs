@@ -125,6 +125,8 @@ pub(crate) fn other(request: &Recorded) -> Json {
     let ends = |end| request.path().ends_with(end);
     if ends("/audio/transcriptions") || ends("/audio/translations") {
         obj! { "text": format!("heard {} bytes", request.body.len()) }
+    } else if ends("/responses/input_tokens") {
+        obj! { "object": "response.input_tokens", "input_tokens": 16 + request.body.len() / 4 }
     } else if ends("/images/generations") || ends("/images/edits") || ends("/images/variations") {
         obj! { "created": CREATED, "data": Json::array([obj! { "b64_json": BASE64_STANDARD.encode(SPEECH) }]) }
     } else {
