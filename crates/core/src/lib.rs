@@ -30,6 +30,7 @@ pub mod record;
 pub mod redact;
 pub mod refusal;
 pub mod reply;
+pub mod report;
 pub mod route;
 pub mod secret;
 pub mod semconv;

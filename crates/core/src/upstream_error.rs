@@ -16,6 +16,11 @@ use crate::time::Timestamp;
 pub use scrub::scrub;
 use shape::Shape;
 
+/// How long the headers of an answer ask to wait, in milliseconds.
+pub(crate) fn wait_ms(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
+    retry::after_ms(headers, None, "", now)
+}
+
 /// Decodes an upstream's failure: any answer of status 400 and up, or a 200 that holds an error.
 pub fn decode(status: StatusCode, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Failure {
     let shape = std::str::from_utf8(body).ok().and_then(Shape::read);

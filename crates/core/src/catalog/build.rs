@@ -108,6 +108,9 @@ impl Build<'_> {
         let written = &self.settings.aepipe;
         let (token, url) = (written.token.as_deref().and_then(Secret::new)?, given(written.base_url.as_ref())?);
         let base = self.base("aepipe.base_url", &url)?;
+        if http::HeaderValue::try_from(token.expose()).is_err() {
+            self.problem("aepipe.token", "has characters that cannot be sent in a header");
+        }
         Some(Aepipe { base, token, bodies: written.bodies.unwrap_or(true) })
     }
 

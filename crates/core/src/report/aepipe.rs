@@ -1,0 +1,352 @@
+//! Reports to an aepipe: one point of Analytics Engine and one line of Workers Logs for each exchange.
+//!
+//! The slots of a point are a promise: queries depend on them. `docs/reporting.md` lists them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, Method, header, request};
+
+use super::level;
+use crate::catalog::Aepipe;
+use crate::credentials::auth_header;
+use crate::dialect::Dialect;
+use crate::hub::StopReason;
+use crate::json::{Arr, Members, Obj, object};
+use crate::provider::Auth;
+use crate::record::Record;
+use crate::record::line::{self, Value, rfc3339};
+
+/// Most points or lines in one request.
+pub const MAX_ENTRIES: usize = 250;
+
+/// Longest blob, in bytes: fifteen of them, the names of project and store, event and level stay below the 16 KiB that a
+/// point may have.
+const MAX_BLOB: usize = 1000;
+
+/// Not known, where 0 would be a claim.
+const UNKNOWN: f64 = -1.0;
+
+/// One of the two stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Store {
+    /// Lines with heads and bodies.
+    Raw,
+    /// Points.
+    Requests,
+}
+
+impl Store {
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Raw => "/v1/apex-ai-proxy/raw/log",
+            Self::Requests => "/v1/apex-ai-proxy/requests/ingest",
+        }
+    }
+
+    /// What stands before the entries of a request's body, and after them; between them stands a comma.
+    pub const fn envelope(self) -> (&'static [u8], &'static [u8]) {
+        match self {
+            Self::Raw => (b"{\"logs\":[", b"]}"),
+            Self::Requests => (b"{\"points\":[", b"]}"),
+        }
+    }
+
+    /// `record` as an entry.
+    pub fn entry(self, record: &Record, sink: &Aepipe) -> Vec<u8> {
+        match self {
+            Self::Raw => log(record, sink.bodies),
+            Self::Requests => point(record),
+        }
+    }
+
+    /// The head of a request to `sink`.
+    pub fn head(self, sink: &Aepipe) -> Option<request::Parts> {
+        let (mut head, ()) = http::Request::new(()).into_parts();
+        head.method = Method::POST;
+        head.uri = sink.base.join(self.path(), None).ok()?;
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, HeaderValue::try_from(sink.base.origin.authority()).ok()?);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let (name, value) = auth_header(&Auth::Bearer, &sink.token)?;
+        headers.insert(name, value);
+        head.headers = headers;
+        Some(head)
+    }
+}
+
+/// The bodies of the requests that report `records` to `store`, each within its limits.
+pub fn bodies(store: Store, records: &[Arc<Record>], sink: &Aepipe) -> Vec<Vec<u8>> {
+    let (before, after) = store.envelope();
+    let body = |records: &[Arc<Record>]| {
+        let entries: Vec<_> = records.iter().map(|record| store.entry(record, sink)).collect();
+        [before, &entries.join(&b","[..]), after].concat()
+    };
+    records.chunks(MAX_ENTRIES).map(body).collect()
+}
+
+/// Does the body of an answer say that the entries were taken?
+pub fn is_accepted(body: &[u8]) -> bool {
+    let text = std::str::from_utf8(body).unwrap_or_default();
+    Members::parse(text).is_ok_and(|members| members.get("ok").is_some_and(|ok| ok.get() == "true"))
+}
+
+/// `{"event", "level", "blobs", "doubles"}`
+fn point(record: &Record) -> Vec<u8> {
+    let mut out = Vec::with_capacity(700);
+    object(&mut out, |o| {
+        o.text("event", "request");
+        o.text("level", level(record));
+        o.arr("blobs", |a| blobs(record, a));
+        o.arr("doubles", |a| doubles(record, a));
+    });
+    out
+}
+
+/// Fifteen texts; what is not known is empty.
+fn blobs(record: &Record, out: &mut Arr<'_>) {
+    let endpoint = format!("{} {}", record.method, record.path);
+    let of = |text: &Option<String>| text.as_deref().unwrap_or_default().to_owned();
+    let dialect = |d: Option<Dialect>| d.map_or("", Dialect::as_str).to_owned();
+    let all = [
+        record.request_id.clone(),
+        of(&record.provider),
+        of(&record.client_model),
+        of(&record.upstream_model),
+        record.mode.as_str().to_owned(),
+        record.outcome.as_str().to_owned(),
+        endpoint,
+        dialect(record.client_dialect),
+        dialect(record.upstream_dialect),
+        record.via.unwrap_or_default().to_owned(),
+        of(&record.label),
+        of(&record.error),
+        record.stop.map_or("", StopReason::as_str).to_owned(),
+        of(&record.adjustments),
+        of(&record.user_agent),
+    ];
+    for mut text in all {
+        text.truncate(text.floor_char_boundary(MAX_BLOB));
+        out.text(&text);
+    }
+}
+
+/// Nineteen numbers; what is not known is -1.
+fn doubles(record: &Record, out: &mut Arr<'_>) {
+    #[allow(clippy::cast_precision_loss, reason = "Analytics Engine has doubles only; counts stay far below 2^53")]
+    let count = |n: u64| n as f64;
+    let known = |n: Option<u64>| n.map_or(UNKNOWN, count);
+    let millis = |time: Option<Duration>| time.map_or(UNKNOWN, |time| time.as_secs_f64() * 1000.0);
+    let usage = &record.usage;
+    let all = [
+        f64::from(record.status),
+        millis(Some(record.duration)),
+        count(record.request_bytes),
+        count(record.response_bytes),
+        count(record.upstream_bytes),
+        record.upstream_status.map_or(UNKNOWN, f64::from),
+        millis(record.upstream_head),
+        millis(record.first_byte),
+        millis(record.first_content),
+        known((!usage.is_unknown()).then(|| usage.input_total())),
+        known(usage.cache_read),
+        known(usage.cache_write),
+        known(usage.output),
+        known(usage.reasoning),
+        known(record.cost.micros()),
+        count(record.attempts.len() as u64),
+        f64::from(u8::from(record.stream)),
+        count(record.started.as_micros() / 1000),
+        millis(record.attempts.first().map(|attempt| attempt.started)),
+    ];
+    for number in all {
+        out.raw(&number_text(number));
+    }
+}
+
+/// Thousandths at most: microseconds, in milliseconds.
+fn number_text(number: f64) -> String {
+    let text = format!("{number:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// `{"message", "level", ...}`: every field of the log line, then heads and bodies.
+fn log(record: &Record, bodies: bool) -> Vec<u8> {
+    let mut out = Vec::with_capacity(2048);
+    object(&mut out, |o| {
+        o.text("message", &format!("{} {} {} {}", record.method, record.path, record.status, record.outcome.as_str()));
+        o.text("level", level(record));
+        o.text("time", &rfc3339(record.started));
+        for (name, value) in line::fields(record) {
+            match value {
+                Value::Text(text) => o.text(name, text),
+                Value::Number(number) => o.uint(name, number),
+                Value::Millis(time) => o.raw(name, &number_text(time.as_secs_f64() * 1000.0)),
+                Value::Truth(truth) => o.bool(name, truth),
+            }
+        }
+        o.arr("tries", |a| attempts(record, a));
+        if let Some(shown) = record.capture.shown() {
+            o.text("target", &shown.target);
+            for (name, head) in [("request_headers", &shown.request_head), ("response_headers", &shown.response_head)] {
+                o.obj(name, |o| headers(head, o));
+            }
+            let told = [
+                ("request_body", "request_body_truncated", "request_body_reassembled", &shown.request),
+                ("response_body", "response_body_truncated", "response_body_reassembled", &shown.response),
+            ];
+            for (name, truncated, reassembled, body) in told.into_iter().filter(|_| bodies) {
+                o.text(name, &body.text);
+                if body.truncated {
+                    o.bool(truncated, true);
+                }
+                if body.reassembled {
+                    o.bool(reassembled, true);
+                }
+            }
+        }
+    });
+    out
+}
+
+fn attempts(record: &Record, out: &mut Arr<'_>) {
+    for attempt in &record.attempts {
+        out.obj(|o| {
+            let mut millis = |name, time: Option<Duration>| {
+                if let Some(time) = time {
+                    o.raw(name, &number_text(time.as_secs_f64() * 1000.0));
+                }
+            };
+            millis("started_ms", Some(attempt.started));
+            millis("head_ms", attempt.head);
+            millis("ended_ms", attempt.ended);
+            o.text("target", &attempt.target);
+            if let Some(status) = attempt.status {
+                o.uint("status", status.into());
+            }
+            if let Some(error) = attempt.error {
+                o.text("error", error);
+            }
+        });
+    }
+}
+
+/// Lines of a head as members; values of a repeated name are joined.
+fn headers(head: &str, out: &mut Obj<'_>) {
+    let mut all: Vec<(&str, String)> = Vec::new();
+    for (name, value) in head.lines().filter_map(|line| line.split_once(": ")) {
+        match all.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, values)) => {
+                values.push_str(", ");
+                values.push_str(value);
+            }
+            None => all.push((name, value.to_owned())),
+        }
+    }
+    // A name is a token (RFC 9110 section 5.6.2): nothing in it needs an escape.
+    for (name, value) in &all {
+        out.text(name, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Attempt, Outcome};
+    use crate::secret::Secret;
+    use crate::time::Timestamp;
+    use crate::url::Base;
+
+    fn sink() -> Aepipe {
+        let base = Base::parse("https://pipe.example/base").unwrap();
+        Aepipe { base, token: Secret::new("pipe-token").unwrap(), bodies: true }
+    }
+
+    fn json(bytes: &[u8]) -> serde_json::Value {
+        serde_json::from_slice(bytes).unwrap()
+    }
+
+    #[test]
+    fn every_slot_of_a_point() {
+        let mut record = Record {
+            request_id: "req_1".to_owned(),
+            started: Timestamp::from_micros(1_795_308_060_123_456),
+            duration: Duration::from_micros(1500),
+            method: "POST".to_owned(),
+            path: "/v1/messages".to_owned(),
+            label: Some("anthropic".to_owned()),
+            client_dialect: Some(Dialect::Anthropic),
+            upstream_dialect: Some(Dialect::OpenAiChat),
+            provider: Some("openai".to_owned()),
+            via: Some("direct"),
+            client_model: Some("a#openai".to_owned()),
+            upstream_model: Some("a".to_owned()),
+            stream: true,
+            status: 200,
+            upstream_status: Some(200),
+            attempts: vec![Attempt { started: Duration::from_micros(250), ..Attempt::default() }],
+            outcome: Outcome::Completed,
+            request_bytes: 10,
+            response_bytes: 20,
+            upstream_bytes: 30,
+            upstream_head: Some(Duration::from_millis(1)),
+            stop: Some(StopReason::EndTurn),
+            ..Record::default()
+        };
+        record.usage.output = Some(7);
+        assert_eq!(
+            json(&point(&record)),
+            serde_json::json!({
+                "event": "request", "level": "info",
+                "blobs": ["req_1", "openai", "a#openai", "a", "gateway", "completed", "POST /v1/messages", "anthropic",
+                          "openai-chat", "direct", "anthropic", "", "end_turn", "", ""],
+                "doubles": [200, 1.5, 10, 20, 30, 200, 1, -1, -1, 0, -1, -1, 7, -1, -1, 1, 1, 1_795_308_060_123_u64, 0.25],
+            })
+        );
+    }
+
+    #[test]
+    fn a_point_stays_below_its_limits() {
+        let long = "é\u{1f600}\"".repeat(4000);
+        let record = Record {
+            provider: Some(long.clone()),
+            client_model: Some(long.clone()),
+            upstream_model: Some(long.clone()),
+            path: long.clone(),
+            error: Some(long.clone()),
+            adjustments: Some(long.clone()),
+            label: Some(long.clone()),
+            user_agent: Some(long),
+            ..Record::default()
+        };
+        let point = json(&point(&record));
+        let blobs: Vec<_> = point["blobs"].as_array().unwrap().iter().map(|b| b.as_str().unwrap()).collect();
+        assert!(blobs.len() <= 15 && point["doubles"].as_array().unwrap().len() <= 20);
+        let names = "apex-ai-proxy".len() + "requests".len() + "request".len() + "error".len();
+        assert!(blobs.iter().map(|b| b.len()).sum::<usize>() + names < 16 << 10);
+        assert!(blobs[1].len() > 990 && !blobs[1].contains('\u{fffd}'));
+    }
+
+    #[test]
+    fn bodies_hold_at_most_250_entries() {
+        let records = vec![Arc::new(Record::default()); 501];
+        for (store, key) in [(Store::Requests, "points"), (Store::Raw, "logs")] {
+            let all = bodies(store, &records, &sink());
+            let lengths: Vec<_> = all.iter().map(|body| json(body)[key].as_array().unwrap().len()).collect();
+            assert_eq!(lengths, [250, 250, 1]);
+        }
+    }
+
+    #[test]
+    fn where_and_how_it_is_asked() {
+        let head = Store::Raw.head(&sink()).unwrap();
+        assert_eq!(head.uri, "https://pipe.example/base/v1/apex-ai-proxy/raw/log");
+        assert_eq!(head.headers["authorization"], "Bearer pipe-token");
+        assert!(!format!("{head:?}").contains("pipe-token"));
+        for (body, accepted) in
+            [(&b"{\"ok\":true,\"written\":3}"[..], true), (b"{\"ok\":false}", false), (b"<html>", false), (b"", false)]
+        {
+            assert_eq!(is_accepted(body), accepted);
+        }
+    }
+}
