@@ -32,6 +32,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
 
+use apex_core::report::aepipe::Store;
 use apex_service::Gauge;
 use arc_swap::ArcSwap;
 use clap::{CommandFactory as _, Parser as _};
@@ -45,7 +46,7 @@ use log::{Log, Verbosity};
 use metrics::Metrics;
 use platform::{Clock, Shared, Snapshot};
 use reload::Reload;
-use report::{Lines, Reporting, Requests};
+use report::{Aepipe, Lines, Reporting, Requests, Sink};
 use server::Phase;
 use signals::Signals;
 
@@ -136,7 +137,15 @@ fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
     let requests = Requests::new(loaded.data_dir.clone());
     let metrics = Metrics::new();
     let counter = metrics::Counter::new(metrics.clone());
-    let reporting = Reporting::start(vec![Box::new(lines), Box::new(requests), Box::new(counter)], &snapshot)?;
+    let aepipe = |store| Box::new(Aepipe::new(store));
+    let sinks: Vec<Box<dyn Sink>> = vec![
+        Box::new(lines),
+        Box::new(requests),
+        Box::new(counter),
+        aepipe(Store::Requests),
+        aepipe(Store::Raw),
+    ];
+    let reporting = Reporting::start(sinks, &snapshot)?;
     let main = Builder::new_current_thread().enable_all().max_blocking_threads(threads).build()?;
     let shared = Arc::new(Shared {
         snapshot: ArcSwap::from_pointee(snapshot),

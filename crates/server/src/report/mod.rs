@@ -2,6 +2,8 @@
 //! queue and goes on; one thread takes the records out, many at a time, makes each fit to be shown, and hands it to
 //! every sink. A sink that is slow, down or broken loses records of its own, counted in its ledger, and nothing else.
 
+mod aepipe;
+pub(crate) mod delivery;
 mod ledger;
 mod line;
 mod lines;
@@ -16,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use apex_core::record::Record;
 
+pub(crate) use aepipe::Aepipe;
 pub(crate) use ledger::{Counts, Ledger};
 pub(crate) use lines::Lines;
 pub(crate) use requests::Requests;
@@ -152,7 +155,12 @@ fn run(entries: &Receiver<Entry>, reports: &Reports, mut sinks: Vec<Box<dyn Sink
         losses.tell(reports);
         if end {
             let until = Instant::now() + LAST;
-            sinks.iter_mut().for_each(|sink| sink.finish(until));
+            // Side by side: one that uses up its time leaves the others theirs.
+            thread::scope(|scope| {
+                for sink in &mut sinks {
+                    scope.spawn(move || sink.finish(until));
+                }
+            });
             return;
         }
     }
@@ -193,7 +201,7 @@ impl Losses {
 const CAPACITY: usize = 16 << 10;
 const PAUSE: Duration = Duration::from_millis(25);
 const TICK: Duration = Duration::from_secs(1);
-/// For all sinks together, at the end.
+/// For the sinks, at the end.
 const LAST: Duration = Duration::from_secs(5);
 /// Between two words on the losses of a sink.
 const QUIET: Duration = Duration::from_secs(10);
