@@ -103,7 +103,7 @@ pub fn admit(head: request::Parts, catalog: &Catalog, arrival: &Arrival<'_>) -> 
         Ok(Decision::Metrics) => Admission::Metrics(finish(Whole::new(StatusCode::OK, METRICS, ""), &cors)),
         Err(refusal) => {
             let whole = finish(reply::refuse(&refusal, dialect, request_id), &cors);
-            record.refuse(refusal.code(), &whole);
+            record.refuse(refusal.code(), &whole, catalog);
             Admission::Refused { whole, record }
         }
     }

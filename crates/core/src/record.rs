@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, request};
 
 use crate::admit::{Arrival, PROVIDER, TYPE};
-use crate::capture::Capture;
+use crate::capture::{Capture, Masks};
 use crate::catalog::Catalog;
 use crate::cost::Cost;
 use crate::dialect::Dialect;
@@ -127,13 +127,21 @@ impl Record {
     }
 
     /// The record of a request that was refused on its head alone.
-    pub(crate) fn refuse(&mut self, code: &str, whole: &Whole) {
+    pub(crate) fn refuse(&mut self, code: &str, whole: &Whole, catalog: &Catalog) {
         self.status = whole.parts.status.as_u16();
         self.outcome = Outcome::Refused;
         self.error = Some(code.to_owned());
         self.response_bytes = whole.body.len() as u64;
         self.capture.reply(&whole.parts);
         self.capture.response(&whole.body);
+        self.mask_texts(&catalog.masks, &[]);
+    }
+
+    /// What others said of an error may quote a key, and a head may carry one where none belongs.
+    pub(crate) fn mask_texts(&mut self, masks: &Masks, own: &[String]) {
+        for text in [&mut self.error, &mut self.detail, &mut self.trace].into_iter().flatten() {
+            *text = masks.mask(text, own);
+        }
     }
 
     /// Makes the record fit to be shown: bodies are put together, and no secret is left in them. Every host does this

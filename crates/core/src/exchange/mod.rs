@@ -443,19 +443,11 @@ impl Exchange {
         if let Some(body) = self.request_body.take() {
             self.record.request_bytes = body.total();
         }
-        self.mask_texts();
+        let own = self.planned.iter().filter_map(|p| p.own_key.as_ref()).map(|key| key.expose().to_owned());
+        let own: Vec<String> = own.collect();
+        self.record.mask_texts(&self.catalog.masks, &own);
         let record = std::mem::take(&mut self.record);
         self.steps.push_back(Step::Finish { record, abort });
-    }
-
-    /// What others said of an error may quote a key.
-    fn mask_texts(&mut self) {
-        let own: Vec<String> =
-            self.planned.iter().filter_map(|p| p.own_key.as_ref()).map(|k| k.expose().to_owned()).collect();
-        let Record { error, detail, trace, .. } = &mut *self.record;
-        for text in [error, detail, trace].into_iter().flatten() {
-            *text = self.catalog.masks.mask(text, &own);
-        }
     }
 }
 

@@ -329,7 +329,7 @@ mod tests {
 
     #[test]
     fn bodies_hold_at_most_250_entries() {
-        let records = vec![Arc::new(Record::default()); 501];
+        let records = std::iter::repeat_n(Arc::new(Record::default()), 501).collect::<Vec<_>>();
         for (store, key) in [(Store::Requests, "points"), (Store::Raw, "logs")] {
             let all = bodies(store, &records, &sink());
             let lengths: Vec<_> = all.iter().map(|body| json(body)[key].as_array().unwrap().len()).collect();

@@ -1,6 +1,8 @@
 //! The real binary from outside: sockets, signals, files.
 
 mod burst;
+#[cfg(test)]
+mod canary;
 #[cfg(test)] // so that clippy takes its helpers for what they are
 mod cancel;
 mod clients;
@@ -21,6 +23,8 @@ mod reload;
 mod requests;
 #[cfg(test)]
 mod scripted;
+#[cfg(test)]
+mod sinks;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]

@@ -67,7 +67,7 @@ fn entries_go_in_batches() {
         delivery.put(n.to_string().into_bytes());
     }
     assert_eq!(settled(&ledger), counts(6, 6, 0));
-    let bodies: Vec<String> = sink.requests().iter().map(|request| request.body_text()).collect();
+    let bodies: Vec<String> = sink.requests().iter().map(apex_testkit::Recorded::body_text).collect();
     let all: Vec<u64> = bodies.iter().flat_map(|body| serde_json::from_str::<Vec<u64>>(body).unwrap()).collect();
     assert_eq!(all, [0, 1, 2, 3, 4, 5]);
     assert!(bodies.len() <= 3, "{bodies:?}");
