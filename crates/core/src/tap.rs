@@ -1,12 +1,11 @@
 //! Reads along with a relayed reply for usage, stop and failure. What it fails to read changes nothing that is forwarded.
 
-use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
 use crate::dialect::{self, Dialect, StreamDecoder};
-use crate::hub::{Aliases, ErrorKind, Event, Failure, StopReason, Usage};
+use crate::hub::{Aliases, Event, Failure, StopReason, Usage};
 use crate::json::Members;
 use crate::provider::Quirks;
 use crate::sse::{Batch, Frame};
@@ -55,24 +54,17 @@ pub struct Tap {
     pub facts: Facts,
 }
 
+/// The codec's own decoder.
 #[derive(Debug)]
-enum Reader {
-    /// Chat and Messages: the codec's own decoder.
-    Decoder {
-        dialect: Dialect,
-        decoder: Box<StreamDecoder>,
-    },
-    Responses,
+struct Reader {
+    dialect: Dialect,
+    decoder: Box<StreamDecoder>,
 }
 
 impl Tap {
     pub fn new(dialect: Dialect, quirks: &Quirks) -> Self {
-        let reader = match dialect {
-            Dialect::Anthropic | Dialect::Cohere | Dialect::Gemini | Dialect::OpenAiChat => {
-                Reader::Decoder { dialect, decoder: Box::new(StreamDecoder::new(dialect, quirks, Aliases::default())) }
-            }
-            Dialect::OpenAiResponses => Reader::Responses,
-        };
+        let decoder = Box::new(StreamDecoder::new(dialect, quirks, Aliases::default()));
+        let reader = Reader { dialect, decoder };
         Self { reader, facts: Facts::default() }
     }
 
@@ -92,14 +84,12 @@ impl Tap {
             return;
         }
         let Some((name, data)) = frame.parse() else { return };
-        match &mut self.reader {
-            Reader::Decoder { decoder, .. } => {
-                let mut events = Vec::new();
-                decoder.push(name.as_deref(), &data, &mut events);
-                events.iter().for_each(|e| self.facts.note(e));
-            }
-            Reader::Responses => responses_event(&data, &mut self.facts),
-        }
+        // An item that begins is no event yet, but the provider has begun to answer.
+        let began = self.reader.dialect == Dialect::OpenAiResponses && ITEM.find(data.as_bytes()).is_some();
+        self.facts.content |= began;
+        let mut events = Vec::new();
+        self.reader.decoder.push(name.as_deref(), &data, &mut events);
+        events.iter().for_each(|e| self.facts.note(e));
     }
 }
 
@@ -107,15 +97,17 @@ impl Reader {
     /// Could these events hold anything but deltas?
     fn speaks_up(&self, raw: &[u8]) -> bool {
         let has = |word: &Word| word.find(raw).is_some();
-        match self {
-            Self::Decoder { dialect: Dialect::Anthropic, .. } => has(&MESSAGE) || has(&ERROR),
+        match self.dialect {
+            Dialect::Anthropic => has(&MESSAGE) || has(&ERROR),
             // In both spellings of each name.
-            Self::Decoder { dialect: Dialect::Gemini, .. } => {
-                [&FINISH, &USAGE_ANY, &ERROR, &FEEDBACK, &FEEDBACK_SNAKE].into_iter().any(has)
-            }
+            Dialect::Gemini => [&FINISH, &USAGE_ANY, &ERROR, &FEEDBACK, &FEEDBACK_SNAKE].into_iter().any(has),
             // Both members are in every chunk, and null in nearly all of them.
-            Self::Decoder { .. } => has(&DONE) || says(&USAGE, raw) || has(&ERROR) || says(&FINISH_REASON, raw),
-            Self::Responses => has(&ERROR) || has(&COMPLETED) || has(&INCOMPLETE) || has(&FAILED) || says(&USAGE, raw),
+            Dialect::Cohere | Dialect::OpenAiChat => {
+                has(&DONE) || says(&USAGE, raw) || has(&ERROR) || says(&FINISH_REASON, raw)
+            }
+            Dialect::OpenAiResponses => {
+                has(&ERROR) || has(&COMPLETED) || has(&INCOMPLETE) || has(&FAILED) || says(&USAGE, raw)
+            }
         }
     }
 }
@@ -131,6 +123,7 @@ static FINISH: Word = LazyLock::new(|| Finder::new("finish"));
 static FAILED: Word = LazyLock::new(|| Finder::new("response.failed"));
 static FINISH_REASON: Word = LazyLock::new(|| Finder::new("\"finish_reason\""));
 static INCOMPLETE: Word = LazyLock::new(|| Finder::new("response.incomplete"));
+static ITEM: Word = LazyLock::new(|| Finder::new("response.output_item.added"));
 static MESSAGE: Word = LazyLock::new(|| Finder::new("message_"));
 static USAGE_ANY: Word = LazyLock::new(|| Finder::new("usage"));
 static USAGE: Word = LazyLock::new(|| Finder::new("\"usage\""));
@@ -142,74 +135,6 @@ fn says(key: &Word, raw: &[u8]) -> bool {
         let mut after = raw.get(at + length..).unwrap_or_default().iter().filter(|b| !b.is_ascii_whitespace());
         after.next() == Some(&b':') && after.next() != Some(&b'n')
     })
-}
-
-/// One event of a Responses stream (<https://platform.openai.com/docs/api-reference/responses-streaming>).
-fn responses_event(data: &str, facts: &mut Facts) {
-    let Ok(mut event) = Members::parse(data) else { return };
-    let kind = event.take_text("type").ok().flatten().unwrap_or(Cow::Borrowed(""));
-    match kind.as_ref() {
-        "response.created" | "response.in_progress" | "response.queued" => {}
-        "response.completed" | "response.incomplete" | "response.failed" => {
-            facts.content |= kind != "response.failed";
-            facts.complete = true;
-            facts.ended = true;
-            facts.stop = match kind.as_ref() {
-                "response.completed" => Some(StopReason::EndTurn),
-                "response.incomplete" => Some(StopReason::MaxTokens),
-                _ => None,
-            };
-            if let Ok(Some(mut response)) = event.take_object("response") {
-                facts.usage.merge(&responses_usage(&mut response));
-                if kind == "response.failed" {
-                    facts.failure = Some(responses_failure(response.take_object("error").ok().flatten()));
-                }
-            }
-        }
-        "error" => {
-            facts.ended = true;
-            facts.failure = Some(responses_failure(Some(event)));
-        }
-        _ => facts.content = true,
-    }
-}
-
-fn responses_failure(error: Option<Members<'_>>) -> Failure {
-    let mut error = error.unwrap_or_default();
-    let mut text = |key| error.take_text(key).ok().flatten().map(Cow::into_owned);
-    let (code, message) = (text("code"), text("message"));
-    let kind = match code.as_deref() {
-        Some("rate_limit_exceeded") => ErrorKind::RateLimit,
-        Some("context_length_exceeded") => ErrorKind::ContextLength,
-        Some("insufficient_quota") => ErrorKind::Quota,
-        Some("invalid_prompt") => ErrorKind::InvalidRequest,
-        _ => ErrorKind::ServerError,
-    };
-    let mut failure = Failure::upstream(
-        kind,
-        http::StatusCode::INTERNAL_SERVER_ERROR,
-        message.unwrap_or_else(|| "the upstream failed".to_owned()),
-    );
-    failure.code = code;
-    failure
-}
-
-fn responses_usage(response: &mut Members<'_>) -> Usage {
-    let Ok(Some(mut usage)) = response.take_object("usage") else { return Usage::default() };
-    let mut number = |key| usage.take_u64(key).ok().flatten();
-    let (input, output) = (number("input_tokens"), number("output_tokens"));
-    let detail = |usage: &mut Members<'_>, group: &str, key: &str| {
-        usage.take_object(group).ok().flatten().and_then(|mut d| d.take_u64(key).ok().flatten())
-    };
-    let cached = detail(&mut usage, "input_tokens_details", "cached_tokens");
-    let reasoning = detail(&mut usage, "output_tokens_details", "reasoning_tokens");
-    Usage {
-        input_uncached: input.map(|i| i.saturating_sub(cached.unwrap_or(0))),
-        cache_read: cached,
-        output,
-        reasoning,
-        ..Usage::default()
-    }
 }
 
 /// The usage of replies that are no chat: embeddings, images, transcriptions.
@@ -228,11 +153,7 @@ fn plain_usage(text: &str) -> Usage {
 pub fn whole(dialect: Dialect, quirks: &Quirks, body: &[u8]) -> Facts {
     let mut facts = Facts::default();
     let Ok(text) = std::str::from_utf8(body) else { return facts };
-    if dialect == Dialect::OpenAiResponses {
-        if let Ok(mut response) = Members::parse(text) {
-            facts.usage = responses_usage(&mut response);
-        }
-    } else if let Ok(events) = dialect::decode_reply(dialect, text, quirks, &Aliases::default()) {
+    if let Ok(events) = dialect::decode_reply(dialect, text, quirks, &Aliases::default()) {
         events.iter().for_each(|e| facts.note(e));
     } else {
         facts.usage = plain_usage(text);

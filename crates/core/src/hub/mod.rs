@@ -9,6 +9,7 @@ mod documented;
 mod event;
 mod failure;
 mod fold;
+pub mod free_text;
 pub mod history;
 mod loss;
 pub mod media;

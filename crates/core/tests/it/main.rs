@@ -17,6 +17,7 @@ mod exchange;
 mod gemini;
 mod harness;
 mod openai_chat;
+mod openai_responses;
 mod pitfalls;
 mod prices;
 mod providers;

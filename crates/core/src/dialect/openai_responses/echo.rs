@@ -3,7 +3,7 @@
 use crate::json::{JsonStr, Members, Obj, RawValue, elements, object};
 
 use super::request::{flat_name, lowered};
-use super::wire::or;
+use super::wire::{one_line, or};
 
 /// Read off the request's body, once.
 #[derive(Debug)]
@@ -98,8 +98,10 @@ const SETTINGS: &[(&str, &str)] = &[
 fn members(m: &Members<'_>) -> Vec<(&'static str, String)> {
     let given = |key: &str| m.get(key).filter(|raw| raw.get() != "null");
     let nested = |key: &str| given(key).and_then(|raw| Members::of(raw).ok()).unwrap_or_default();
-    let mut all: Vec<_> =
-        SETTINGS.iter().map(|(key, default)| (*key, given(key).map_or(*default, RawValue::get).to_owned())).collect();
+    let mut all: Vec<_> = SETTINGS
+        .iter()
+        .map(|(key, default)| (*key, one_line(given(key).map_or(*default, RawValue::get)).into_owned()))
+        .collect();
     let (reasoning, text) = (nested("reasoning"), nested("text"));
     let write = |fill: &dyn Fn(&mut Obj<'_>)| {
         let mut out = Vec::new();

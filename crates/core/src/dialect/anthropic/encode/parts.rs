@@ -111,6 +111,13 @@ pub(super) fn assistant<'r>(cx: &mut Context<'r>, part: &'r Part<'r>) -> Option<
             cx.losses.drop(format!("messages.content.{kind}"));
             None
         }
+        Part::Reasoning(Reasoning::Thinking { text, signature: Some(state), .. }) if cx.reads(state) => {
+            let text = state.text.as_ref().unwrap_or(text).borrowed();
+            Some(Kind::Thinking { text, signature: state.data.borrowed() }.into())
+        }
+        Part::Reasoning(Reasoning::Redacted { data, .. }) if cx.reads(data) => {
+            Some(Kind::Redacted(data.data.borrowed()).into())
+        }
         Part::Reasoning(_) => None,
     }
 }
@@ -202,11 +209,9 @@ pub(super) fn thinking<'r>(cx: &mut Context<'r>, parts: &'r [Part<'r>]) -> Vec<B
                     _ => "messages.reasoning_content",
                 }));
             }
-            Reasoning::Thinking { text, signature: Some(state), .. } if cx.reads(state) => {
-                let text = state.text.as_ref().unwrap_or(text).borrowed();
-                entries.push(Entry::Text { text: Some(text), signature: state.data.borrowed() });
-            }
-            Reasoning::Redacted { data, .. } if cx.reads(data) => entries.push(Entry::Redacted(data.data.borrowed())),
+            // It goes where it stands.
+            Reasoning::Thinking { signature: Some(state), .. } | Reasoning::Redacted { data: state, .. }
+                if cx.reads(state) => {}
             Reasoning::Thinking { .. } | Reasoning::Redacted { .. } => dropped = Some("messages.thinking"),
         }
     }

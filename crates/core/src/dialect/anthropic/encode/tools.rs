@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use crate::hub::{Tool, ToolChoice, Untranslatable};
+use crate::hub::{Tool, ToolChoice, Untranslatable, free_text};
 use crate::json::{Arr, JsonStr, Members, Obj, RawValue, object};
 
 use super::super::schema;
@@ -14,9 +14,6 @@ use super::turns::Conversation;
 
 /// The tool that stands in for a structured answer.
 const JSON_TOOL: &str = "json_output";
-
-/// Schema of a free-text tool in disguise.
-const FREE_TEXT: &str = r#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}"#;
 
 /// The tools on offer, in the caller's order.
 #[derive(Debug, Default)]
@@ -55,15 +52,18 @@ impl<'r> Tools<'r> {
                     let name = cx.tool_name(name);
                     cx.aliases.lower(&name.text());
                     cx.losses.approx("tools.custom");
-                    let description = described(description.as_ref(), *format);
-                    let schema = Cow::Borrowed(FREE_TEXT);
+                    let description = free_text::description(description.as_ref(), *format);
+                    let schema = Cow::Borrowed(free_text::SCHEMA);
                     this.list.push(Definition { name, description, schema, strict: false, cache: None });
+                }
+                Tool::Hosted { kind, raw, .. } if kind.starts_with("web_search") => {
+                    this.search(cx, &Members::of(raw).unwrap_or_default(), "tools.web_search");
                 }
                 Tool::Hosted { kind, .. } => cx.losses.drop(format!("tools.{kind}")),
             }
         }
         if let Some(options) = &extras.web_search {
-            this.search(cx, options);
+            this.search(cx, options, "web_search_options");
         }
         if this.is_empty() {
             this.synthesise(cx, conversation);
@@ -93,18 +93,23 @@ impl<'r> Tools<'r> {
         }
     }
 
-    /// `web_search_options` as Anthropic's hosted search.
-    fn search(&mut self, cx: &mut Context<'r>, options: &Members<'r>) {
+    /// `web_search_options`, or another provider's search tool, as Anthropic's hosted search; `name` is the caller's.
+    fn search(&mut self, cx: &mut Context<'r>, options: &Members<'r>, name: &'static str) {
         if self.list.iter().any(|t| t.name == "web_search") {
-            return cx.losses.drop("web_search_options");
+            return cx.losses.drop(name);
         }
-        cx.losses.approx("web_search_options");
+        cx.losses.approx(name);
+        let filters = options.clone().take_object("filters").ok().flatten();
         let location = options.clone().take_object("user_location").ok().flatten();
-        let location = location.and_then(|mut l| l.take_object("approximate").ok().flatten());
+        // Chat nests it.
+        let location = location.map(|mut l| l.take_object("approximate").ok().flatten().unwrap_or(l));
         let mut out = Vec::new();
         object(&mut out, |o| {
             o.text("type", cx.model.web_search);
             o.text("name", "web_search");
+            if let Some(domains) = filters.as_ref().and_then(|f| f.get("allowed_domains")) {
+                o.raw("allowed_domains", domains.get());
+            }
             if let Some(location) = location {
                 o.obj("user_location", |o| {
                     o.text("type", "approximate");
@@ -274,24 +279,5 @@ fn function<'r>(cx: &mut Context<'r>, tool: &'r Tool<'r>, at: usize) -> Result<D
         schema: schema.text,
         strict: is_strict,
         cache: cx.mark(*cache, ext),
-    })
-}
-
-/// The description of a free-text tool, with its grammar in words.
-fn described<'r>(description: Option<&JsonStr<'r>>, format: Option<&RawValue>) -> Option<JsonStr<'r>> {
-    let grammar = format.and_then(|raw| Members::of(raw).ok()).and_then(|mut m| {
-        // Chat nests the grammar, Responses does not.
-        let mut inner = m.take_object("grammar").ok().flatten().unwrap_or(m);
-        Some((inner.take_text("syntax").ok()??, inner.take_text("definition").ok()??))
-    });
-    let Some((syntax, definition)) = grammar else { return description.cloned() };
-    let words = format!("The input must match this {syntax} grammar:\n{definition}");
-    Some(match description {
-        Some(text) => {
-            let mut longer = text.clone().into_owned();
-            longer.push(&JsonStr::owned(&format!("\n\n{words}")));
-            longer
-        }
-        None => JsonStr::owned(&words),
     })
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::dialect::openai_chat::wire::NAME_LIMIT;
 use crate::hub::{
     Arguments, CacheMark, Document, Image, MediaSource, Opaque, OpaqueKind, Part, Reasoning, Text, ToolCall, ToolKind,
-    Turn, Untranslatable,
+    Turn, Untranslatable, free_text,
     history::{self, Rendered},
     media,
 };
@@ -36,7 +36,6 @@ pub(super) struct Call<'r> {
     pub(super) id: JsonStr<'r>,
     pub(super) name: JsonStr<'r>,
     pub(super) arguments: JsonStr<'r>,
-    pub(super) kind: ToolKind,
     pub(super) answer: Option<Answer<'r>>,
 }
 
@@ -265,8 +264,13 @@ impl<'r> Encoder<'r> {
             Arguments::Escaped(text) => text.borrowed(),
             Arguments::Json(raw) => JsonStr::escape(raw.get()),
         };
+        // Chat's own custom tools are known to OpenAI only.
+        let arguments = match call.kind {
+            ToolKind::Custom => JsonStr::owned(&free_text::arguments(&arguments)),
+            ToolKind::Function => arguments,
+        };
         let name = self.aliases.name(&call.name, NAME_LIMIT);
-        Call { id: self.id(&call.id), name, arguments, kind: call.kind, answer: None }
+        Call { id: self.id(&call.id), name, arguments, answer: None }
     }
 }
 

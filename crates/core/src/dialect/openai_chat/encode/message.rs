@@ -1,7 +1,6 @@
 //! Planned messages, written.
 
 use crate::dialect::openai_chat::wire::{ANTHROPIC_FORMAT, maybe, maybe_raw};
-use crate::hub::ToolKind;
 use crate::hub::media::to_data_url;
 use crate::json::{Arr, JsonStr, Obj, RawValue};
 use crate::provider::{ContentForm, ReasoningField};
@@ -95,15 +94,11 @@ impl<'r> Encoder<'r> {
 }
 
 fn write_call(call: &Call<'_>, o: &mut Obj<'_>) {
-    let (kind, body) = match call.kind {
-        ToolKind::Custom => ("custom", "input"),
-        ToolKind::Function => ("function", "arguments"),
-    };
     o.str("id", &call.id);
-    o.text("type", kind);
-    o.obj(kind, |o| {
+    o.text("type", "function");
+    o.obj("function", |o| {
         o.str("name", &call.name);
-        o.str(body, &call.arguments);
+        o.str("arguments", &call.arguments);
     });
 }
 

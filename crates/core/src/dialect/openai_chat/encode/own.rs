@@ -3,9 +3,9 @@
 use crate::dialect::openai_chat::wire::{AUDIO, CALL_PREFIX, maybe, members, nested, pairs};
 use crate::hub::{
     Arguments, CacheMark, Document, Form, Image, MediaSource, Part, Reasoning, Request, Role, Text, ToolCall, ToolKind,
-    ToolResult, Turn,
+    ToolResult, Turn, opaque,
 };
-use crate::json::{Arr, Ext, Obj};
+use crate::json::{Arr, Ext, Members, Obj, RawValue, elements};
 
 use super::tool::has_member;
 use crate::hub::media::to_data_url;
@@ -62,6 +62,11 @@ fn content(parts: &[Part<'_>], form: Form, o: &mut Obj<'_>) {
 fn assistant(turn: &Turn<'_>, o: &mut Obj<'_>) {
     for part in &turn.parts {
         match part {
+            Part::Reasoning(Reasoning::Field { name: "reasoning_details", raw })
+                if opaque::may_hold(raw.get().as_bytes()) =>
+            {
+                o.arr("reasoning_details", |a| unsealed(raw).for_each(|entry| a.raw(entry.get())));
+            }
             Part::Reasoning(Reasoning::Field { name, raw }) => o.raw(name, raw.get()),
             Part::Refusal(text) if turn.form != Form::Parts => o.str("refusal", text),
             Part::Other { kind, raw } if kind == AUDIO && !has_member(raw, "type") => o.raw(AUDIO, raw.get()),
@@ -192,4 +197,12 @@ fn mark(cache: Option<CacheMark<'_>>, o: &mut Obj<'_>) {
 fn outer(ext: &Ext<'_>, parent: &str, o: &mut Obj<'_>) {
     let inside = |key: &str| key.strip_prefix(parent).is_some_and(|rest| rest.starts_with('.'));
     members(o, pairs(ext).filter(|(k, _)| !inside(k)));
+}
+
+/// Entries that do not hold another dialect's state.
+fn unsealed(details: &RawValue) -> impl Iterator<Item = &RawValue> {
+    elements(details).unwrap_or_default().into_iter().filter(|entry| {
+        let data = Members::of(entry).ok().and_then(|mut m| m.take_str("data").ok()?);
+        !data.is_some_and(|data| opaque::is_sealed(&data))
+    })
 }

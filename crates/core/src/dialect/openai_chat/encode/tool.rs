@@ -2,7 +2,7 @@
 
 use crate::dialect::openai_chat::wire::{NAME_LIMIT, maybe, maybe_raw, members, nested, pairs};
 use crate::hub::{
-    CacheMark, Documented, ReasoningMode, Tool, ToolChoice, ToolKind, Untranslatable, schema as hub_schema,
+    CacheMark, Documented, ReasoningMode, Tool, ToolChoice, ToolKind, Untranslatable, free_text, schema as hub_schema,
 };
 use crate::json::{Arr, Ext, JsonStr, Members, Obj, RawValue, elements};
 use crate::provider::ForcedChoice;
@@ -65,7 +65,11 @@ impl<'r> Encoder<'r> {
                     cache: *cache,
                 })
             }
-            Tool::Custom { raw, .. } => Some(Offer::Raw(raw)),
+            Tool::Custom { name, description, format, .. } => {
+                self.losses.approx("tools.custom");
+                let description = free_text::description(description.as_ref(), *format);
+                Some(Offer::FreeText { name, description })
+            }
             Tool::Hosted { kind, name, .. } => self.hosted(at, kind, name.as_ref())?,
         })
     }
@@ -137,7 +141,16 @@ impl<'r> Encoder<'r> {
                 });
                 maybe_raw(o, "cache_control", cache.filter(|_| self.quirks.cache_control).map(|CacheMark(mark)| mark));
             }),
-            Offer::Raw(raw) => a.raw(raw.get()),
+            Offer::FreeText { name, description } => a.obj(|o| {
+                let sent = self.aliases.name(name, NAME_LIMIT);
+                self.aliases.lower(&sent.text());
+                o.text("type", "function");
+                o.obj("function", |o| {
+                    o.str("name", &sent);
+                    maybe(o, "description", description.as_ref());
+                    o.raw("parameters", free_text::SCHEMA);
+                });
+            }),
         }
     }
 
@@ -181,12 +194,22 @@ impl<'r> Encoder<'r> {
             return;
         }
         match choice {
-            ToolChoice::Allowed { raw, .. } => o.raw("tool_choice", raw.get()),
+            ToolChoice::Allowed { required, names, .. } => o.obj("tool_choice", |o| {
+                o.text("type", "allowed_tools");
+                o.obj("allowed_tools", |o| {
+                    o.text("mode", if *required { "required" } else { "auto" });
+                    o.arr("tools", |a| {
+                        for name in names {
+                            a.obj(|o| named(&self.aliases.name(name, NAME_LIMIT), ToolKind::Function, o));
+                        }
+                    });
+                });
+            }),
             ToolChoice::Any => o.text("tool_choice", self.quirks.tool_choice_any),
             ToolChoice::Auto => o.text("tool_choice", "auto"),
-            ToolChoice::Named { name, kind } => {
+            ToolChoice::Named { name, .. } => {
                 let sent = self.aliases.name(name, NAME_LIMIT);
-                o.obj("tool_choice", |o| named(&sent, *kind, o));
+                o.obj("tool_choice", |o| named(&sent, ToolKind::Function, o));
             }
             ToolChoice::None => o.text("tool_choice", "none"),
         }
@@ -229,7 +252,10 @@ enum Offer<'r> {
         strict: Option<bool>,
         cache: Option<CacheMark<'r>>,
     },
-    Raw(&'r RawValue),
+    FreeText {
+        name: &'r JsonStr<'r>,
+        description: Option<JsonStr<'r>>,
+    },
 }
 
 /// Will anything be offered in this tool's place?

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
-use crate::hub::{BlockStart, Delta, Event, ToolKind};
+use crate::hub::{BlockStart, Delta, Event, ToolKind, Unwrap};
 use crate::json::{JsonStr, Kind, Members, RawValue, elements, kind};
 
 use super::content::word;
@@ -25,6 +25,8 @@ pub(super) struct Call {
     progress: Progress,
     /// Fragments that came before the name.
     queue: Vec<JsonStr<'static>>,
+    /// A free-text tool that went out as a function.
+    unwrap: Option<Unwrap>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
@@ -109,6 +111,7 @@ impl Decoder {
                 kind: entry.kind,
                 progress: Progress::Named,
                 queue: Vec::new(),
+                unwrap: None,
             });
             self.calls.len() - 1
         });
@@ -175,7 +178,12 @@ impl Decoder {
         call.key = key;
         call.told.clone_from(&told);
         call.progress = Progress::Started;
-        let name = self.aliases.original(JsonStr::owned(&call.name));
+        let sent = JsonStr::owned(&call.name);
+        if self.aliases.is_lowered(&sent) {
+            call.kind = ToolKind::Custom;
+            call.unwrap = Some(Unwrap::default());
+        }
+        let name = self.aliases.original(sent);
         let block = BlockStart::ToolCall { id: JsonStr::owned(&told), name, kind: call.kind, opaque: None };
         out.push(Event::BlockStart { key, block });
         for text in std::mem::take(&mut call.queue) {
@@ -201,7 +209,13 @@ impl Decoder {
             }
             Progress::Flowing | Progress::Placeholder | Progress::Started => call.progress = Progress::Flowing,
         }
-        out.push(Event::Delta { key: call.key, delta: Delta::Arguments(text) });
+        let text = match &mut call.unwrap {
+            Some(unwrap) => unwrap.push(&text),
+            None => text,
+        };
+        if !text.is_empty() {
+            out.push(Event::Delta { key: call.key, delta: Delta::Arguments(text) });
+        }
     }
 
     /// Closes the first `until` calls, as far as they are open. A call that never got a name is none.

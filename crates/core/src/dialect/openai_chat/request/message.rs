@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use crate::dialect::openai_chat::wire::{AUDIO, CALL_PREFIX, rest, rest_under};
-use crate::hub::{Arguments, CacheMark, Form, Part, Reasoning, Role, ToolCall, ToolKind, ToolResult, Turn};
+use crate::hub::{
+    Arguments, CacheMark, Form, Opaque, OpaqueKind, Part, Reasoning, Role, ToolCall, ToolKind, ToolResult, Turn, opaque,
+};
 use crate::json::{Ext, JsonStr, Kind, Members, RawValue, WireError, elements, kind};
 
 use super::part;
@@ -96,6 +98,7 @@ fn assistant<'a>(mut m: Members<'a>, legacy: &mut Legacy) -> Result<Turn<'a>, Wi
     for name in REASONING_FIELDS {
         if let Some(raw) = m.take(name) {
             parts.push(Part::Reasoning(Reasoning::Field { name, raw }));
+            parts.extend(sealed(raw));
         }
     }
     let (mut said, form) = content(&mut m)?;
@@ -124,7 +127,22 @@ fn assistant<'a>(mut m: Members<'a>, legacy: &mut Legacy) -> Result<Turn<'a>, Wi
     if m.get("annotations").is_some_and(|a| elements(a).is_ok_and(|list| list.is_empty())) {
         m.take("annotations");
     }
+    opaque::settle(&mut parts);
     Ok(Turn { role: Role::Assistant, parts, form, name: m.take_str("name")?, ext: rest(m) })
+}
+
+/// State of another dialect in entries of `reasoning_details`, as we gave it out.
+fn sealed(details: &RawValue) -> Vec<Part<'_>> {
+    let fields = elements(details).unwrap_or_default().into_iter().filter_map(|entry| {
+        let data = Members::of(entry).ok()?.take_str("data").ok()??;
+        Opaque::read(OpaqueKind::OpenRouterDetail, data).filter(|state| !state.model.is_empty())
+    });
+    fields
+        .map(|state| {
+            let (text, ext) = (JsonStr::default(), Ext::new());
+            Part::Reasoning(Reasoning::Thinking { text, signature: Some(state), ext })
+        })
+        .collect()
 }
 
 fn call(raw: &RawValue) -> Result<Part<'_>, WireError> {

@@ -5,6 +5,7 @@ use crate::hub::{Citation, Opaque, OpaqueKind, Place, ToolKind};
 use crate::json::{JsonStr, Members, Obj, RawValue};
 
 use super::super::echo::CallForm;
+use super::super::wire::one_line;
 
 /// A part of a message.
 #[derive(Debug, Default)]
@@ -132,7 +133,8 @@ impl Call {
     /// An item of its own kind; `false` if the model's arguments do not make one.
     fn special(&self, kind: &str, o: &mut Obj<'_>, status: &str, arguments: &JsonStr<'_>) -> bool {
         let text = arguments.text();
-        let Ok(members) = Members::parse(text.trim()) else { return false };
+        let text = one_line(text.trim());
+        let Ok(members) = Members::parse(&text) else { return false };
         o.text("id", &self.id);
         o.text("type", &format!("{kind}_call"));
         o.text("status", status);
@@ -149,7 +151,7 @@ impl Call {
             }),
             "tool_search" => {
                 o.text("execution", "client");
-                o.raw("arguments", text.trim());
+                o.raw("arguments", &text);
             }
             _ => o.obj("action", |o| {
                 all(o);

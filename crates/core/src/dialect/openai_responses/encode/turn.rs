@@ -131,10 +131,12 @@ impl<'r> Encoder<'r> {
         this: &mut Conversation<'r>,
     ) -> Result<(), Untranslatable> {
         let mut pieces = Vec::new();
+        let mut kept = false;
         for (n, part) in turn.parts.iter().enumerate() {
             match part {
                 Part::Reasoning(reasoning) => {
                     if let Some(item) = self.thought(reasoning, this) {
+                        kept = true;
                         this.say("assistant", &mut pieces);
                         this.items.push(item);
                     }
@@ -154,6 +156,12 @@ impl<'r> Encoder<'r> {
                 }
             }
         }
+        // Readable members say again what the state holds.
+        for part in turn.parts.iter().filter(|_| !kept) {
+            if let Part::Reasoning(Reasoning::Field { name, .. }) = part {
+                self.losses.drop(format!("messages.{name}"));
+            }
+        }
         self.left_over("messages", &turn.ext);
         this.say("assistant", &mut pieces);
         Ok(())
@@ -168,9 +176,9 @@ impl<'r> Encoder<'r> {
                 this.phase = state.phase.as_ref().map(JsonStr::borrowed);
                 return Some(Item::Reasoning { text: text.borrowed(), state: state.clone() });
             }
-            Reasoning::Field { name, .. } => format!("messages.{name}"),
-            Reasoning::Redacted { .. } => "messages.redacted_thinking".to_owned(),
-            Reasoning::Thinking { .. } => "messages.thinking".to_owned(),
+            Reasoning::Field { .. } => return None,
+            Reasoning::Redacted { .. } => "messages.redacted_thinking",
+            Reasoning::Thinking { .. } => "messages.thinking",
         };
         self.losses.drop(lost);
         None

@@ -50,7 +50,7 @@ impl<'a> Items<'_, 'a> {
             }
             "function_call_output" | "custom_tool_call_output" => return self.result(at, m, "output"),
             "additional_tools" => {
-                let tools = tool::listed(&mut m)?;
+                let tools = tool::listed(&m)?;
                 return tool::add(tools, "tools", self.request);
             }
             "configuration_update" => self.update(m),
@@ -81,7 +81,7 @@ impl<'a> Items<'_, 'a> {
         match kind {
             "apply_patch_call_output" | "local_shell_call_output" | "shell_call_output" => self.result(at, m, "output"),
             "tool_search_output" if !server => {
-                let tools = tool::listed(&mut m)?;
+                let tools = tool::listed(&m)?;
                 tool::add(tools, "tools", self.request)?;
                 self.result(at, m, "tools")
             }

@@ -222,6 +222,6 @@ fn allowed(raw: &RawValue) -> Result<JsonStr<'_>, WireError> {
 }
 
 /// The tools in a list that came in an input item.
-pub(super) fn listed<'a>(m: &mut Members<'a>) -> Result<Vec<&'a RawValue>, WireError> {
-    m.take("tools").map_or(Ok(Vec::new()), |raw| elements(raw).map_err(|e| e.under("tools")))
+pub(super) fn listed<'a>(m: &Members<'a>) -> Result<Vec<&'a RawValue>, WireError> {
+    m.get("tools").map_or(Ok(Vec::new()), |raw| elements(raw).map_err(|e| e.under("tools")))
 }
