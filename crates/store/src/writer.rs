@@ -28,6 +28,8 @@ pub(crate) struct Writer {
     /// Not yet in the database, oldest first.
     pending: VecDeque<Arc<Record>>,
     ill: Option<Illness>,
+    /// The last reason that was told, and when: a disk that is full now and then is not told of each time.
+    told: Option<(String, Instant)>,
     retain: Retain,
     /// When to look for what is to be forgotten.
     look: Instant,
@@ -39,8 +41,7 @@ struct Illness {
     since: Instant,
     retry: Instant,
     pause: Duration,
-    /// What was told, and when.
-    told: Option<(String, Instant)>,
+    is_told: bool,
 }
 
 impl Writer {
@@ -54,6 +55,7 @@ impl Writer {
             connection: None,
             pending: VecDeque::new(),
             ill: None,
+            told: None,
             retain: Retain::default(),
             look: now,
         }
@@ -163,7 +165,7 @@ impl Writer {
 
     fn fail(&mut self, trouble: &Trouble) {
         let now = Instant::now();
-        let ill = self.ill.get_or_insert(Illness { since: now, retry: now, pause: FIRST_PAUSE, told: None });
+        let ill = self.ill.get_or_insert(Illness { since: now, retry: now, pause: FIRST_PAUSE, is_told: false });
         ill.retry = now + ill.pause;
         ill.pause = (ill.pause * 2).min(LAST_PAUSE);
         if !trouble.is_busy() {
@@ -173,19 +175,20 @@ impl Writer {
             return;
         }
         let reason = trouble.to_string();
-        if ill.told.as_ref().is_none_or(|(told, at)| *told != reason || now - *at > REMIND) {
+        if self.told.as_ref().is_none_or(|(told, at)| *told != reason || now - *at > REMIND) {
             tracing::warn!(
                 reason,
                 file = %self.dir.join(FILE).display(),
                 lost = self.shared.counts().dropped,
                 "the request log cannot be written; requests are answered all the same"
             );
-            ill.told = Some((reason, now));
+            ill.is_told = true;
+            self.told = Some((reason, now));
         }
     }
 
     fn recover(&mut self) {
-        if self.ill.take().is_some_and(|ill| ill.told.is_some()) {
+        if self.ill.take().is_some_and(|ill| ill.is_told) {
             tracing::info!(lost = self.shared.counts().dropped, "the request log is written again");
         }
     }

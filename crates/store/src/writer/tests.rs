@@ -52,8 +52,7 @@ fn a_full_disk_stops_the_log_and_nothing_is_counted_twice() {
     limit(&writer);
     put(&mut writer, 10..30);
     writer.write(false);
-    let ill = writer.ill.as_ref().unwrap();
-    assert_eq!(ill.told.as_ref().unwrap().0, "the disk is full");
+    assert_eq!(writer.told.as_ref().unwrap().0, "the disk is full");
     assert_eq!(shared.counts(), Counts { produced: 30, delivered: 10, dropped: 0, queued: 20 });
 
     // Not before its time is it tried again.
