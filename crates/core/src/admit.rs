@@ -157,15 +157,15 @@ fn decide(head: request::Parts, catalog: &Catalog, draining: bool, cors: &mut Co
         Route::Ready => Ok(Decision::Answer(Whole::json(StatusCode::OK, r#"{"status":"ready"}"#))),
         Route::Metrics if !catalog.metrics.here => Err(Refusal::NotFound { path: echo(path) }),
         Route::Metrics => {
-            credentials::authenticate(&head.headers, catalog)?;
+            credentials::authenticate(&head.headers, &head.uri, catalog)?;
             Ok(Decision::Metrics)
         }
         Route::Models => {
-            credentials::authenticate(&head.headers, catalog)?;
+            credentials::authenticate(&head.headers, &head.uri, catalog)?;
             Ok(Decision::Answer(Whole::json(StatusCode::OK, models::list(catalog, error_dialect(&head)))))
         }
         Route::Model(id) => {
-            credentials::authenticate(&head.headers, catalog)?;
+            credentials::authenticate(&head.headers, &head.uri, catalog)?;
             let dialect = error_dialect(&head);
             let found = models::find(&id, catalog, dialect).ok_or_else(|| Refusal::InvalidModel {
                 what: format!("no such model: `{}`; GET /v1/models lists those the gateway knows", echo(&id)),
@@ -175,7 +175,7 @@ fn decide(head: request::Parts, catalog: &Catalog, draining: bool, cors: &mut Co
         }
         Route::Api(operation) => {
             let operation = with_headers(operation, &head.headers);
-            let caller = credentials::authenticate(&head.headers, catalog)?;
+            let caller = credentials::authenticate(&head.headers, &head.uri, catalog)?;
             readable(operation, &head, catalog)?;
             body_fits(&head.headers, catalog)?;
             let admitted = admitted(head, Target::Gateway(operation), caller)?;
@@ -270,6 +270,7 @@ pub fn error_dialect(head: &request::Parts) -> Dialect {
     match route::route(&Method::POST, head.uri.path()) {
         Ok(Route::Api(operation)) => with_headers(operation, &head.headers).dialect(),
         _ if head.headers.contains_key("anthropic-version") => Dialect::Anthropic,
+        _ if head.uri.path().starts_with("/v1beta/") => Dialect::Gemini,
         _ => Dialect::OpenAiChat,
     }
 }

@@ -1,5 +1,8 @@
 //! Who may ask, and with whose key the upstream is asked.
 
+use std::borrow::Cow;
+
+use http::Uri;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::capture::MIN_TELLING;
@@ -9,7 +12,8 @@ use crate::refusal::Refusal;
 use crate::secret::Secret;
 
 const AUTHORIZATION: &str = "authorization";
-const X_API_KEY: &str = "x-api-key";
+/// Headers that hold a key as it is.
+const RAW: [&str; 3] = ["x-api-key", "api-key", "x-goog-api-key"];
 const CLOUDFLARE: &str = "cf-aig-authorization";
 
 /// Proof that the caller may use the gateway; needed to plan a request.
@@ -19,18 +23,24 @@ pub struct Caller {
     pub own_key: Option<Secret>,
 }
 
-/// Decides whether `headers` open the gateway, and finds the client's own provider key.
+/// Decides whether a request opens the gateway, and finds the client's own provider key.
 ///
-/// The gateway token may come as `Authorization: Bearer`, `x-api-key` or `cf-aig-authorization: Bearer`; one valid is
-/// enough. When it came in `cf-aig-authorization`, what stands beside it is the client's own key. In open mode whatever
+/// The gateway token may come as `Authorization: Bearer`, `x-api-key`, `api-key`, `x-goog-api-key`, `?key=` or
+/// `cf-aig-authorization: Bearer`; one valid is enough. When it came in `cf-aig-authorization`, what stands beside it is the client's own key. In open mode whatever
 /// the client brought is its own key.
-pub fn authenticate(headers: &HeaderMap, catalog: &Catalog) -> Result<Caller, Refusal> {
-    let plain = [bearer(headers, AUTHORIZATION), raw(headers, X_API_KEY)];
+pub fn authenticate(headers: &HeaderMap, uri: &Uri, catalog: &Catalog) -> Result<Caller, Refusal> {
+    let query = key_of(uri);
+    let named = RAW.map(|name| raw(headers, name));
+    let plain: Vec<&[u8]> = std::iter::once(bearer(headers, AUTHORIZATION))
+        .chain(named)
+        .chain(std::iter::once(query.as_deref()))
+        .flatten()
+        .collect();
     let cloudflare = bearer(headers, CLOUDFLARE);
     let own = || {
         plain
             .iter()
-            .flatten()
+            .copied()
             .find(|key| !is_stored(key, catalog))
             .and_then(|key| std::str::from_utf8(key).ok())
             .and_then(Secret::new)
@@ -38,7 +48,7 @@ pub fn authenticate(headers: &HeaderMap, catalog: &Catalog) -> Result<Caller, Re
     let Some(token) = &catalog.gateway_token else { return Ok(Caller { own_key: own() }) };
     // Every candidate is compared, so the time taken tells nothing about which one fits.
     let by_cloudflare = cloudflare.is_some_and(|c| token.matches(c));
-    let by_plain = plain.iter().flatten().fold(false, |hit, c| token.matches(c) | hit);
+    let by_plain = plain.iter().fold(false, |hit, c| token.matches(c) | hit);
     match (by_cloudflare, by_plain) {
         (true, _) => Ok(Caller { own_key: own() }),
         (false, true) => Ok(Caller { own_key: None }),
@@ -59,7 +69,7 @@ pub(crate) fn secrets(catalog: &Catalog) -> impl Iterator<Item = &Secret> {
 }
 
 /// Does a passthrough request carry a secret of the gateway in any header or in its URL?
-pub fn leaks_secret(headers: &HeaderMap, uri: &http::Uri, catalog: &Catalog) -> bool {
+pub fn leaks_secret(headers: &HeaderMap, uri: &Uri, catalog: &Catalog) -> bool {
     let target = uri.path_and_query().map_or("", http::uri::PathAndQuery::as_str);
     let decoded = percent_encoding::percent_decode_str(target).decode_utf8_lossy();
     secrets(catalog).any(|secret| {
@@ -111,6 +121,12 @@ pub fn auth_header(auth: &Auth, key: &Secret) -> Option<(HeaderName, HeaderValue
     Some((name, value))
 }
 
+/// `key` of the query, where Google's clients may put theirs.
+fn key_of(uri: &Uri) -> Option<Cow<'_, [u8]>> {
+    let value = uri.query()?.split('&').find_map(|pair| pair.strip_prefix("key="))?;
+    Some(Cow::from(percent_encoding::percent_decode_str(value))).filter(|key| !key.is_empty())
+}
+
 fn raw<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
     headers.get(name).map(|v| v.as_bytes().trim_ascii()).filter(|v| !v.is_empty())
 }
@@ -138,7 +154,7 @@ mod tests {
 
     fn own(headers: &[(&'static str, &'static str)], catalog: &Catalog) -> Result<Option<String>, u16> {
         let headers = headers.iter().map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v))).collect();
-        authenticate(&headers, catalog)
+        authenticate(&headers, &Uri::from_static("/v1/x"), catalog)
             .map(|c| c.own_key.map(|k| k.expose().to_owned()))
             .map_err(|r| r.status().as_u16())
     }
@@ -151,6 +167,9 @@ mod tests {
             (&[("authorization", "Bearer tok")][..], Ok(None)),
             (&[("authorization", "bearer  tok ")], Ok(None)),
             (&[("x-api-key", "tok")], Ok(None)),
+            (&[("api-key", "tok")], Ok(None)),
+            (&[("x-goog-api-key", "tok")], Ok(None)),
+            (&[("cf-aig-authorization", "Bearer tok"), ("x-goog-api-key", "mine")], key("mine")),
             (&[("cf-aig-authorization", "Bearer tok")], Ok(None)),
             (&[("x-api-key", "other"), ("authorization", "Bearer tok")], Ok(None)),
             (&[("cf-aig-authorization", "Bearer tok"), ("authorization", "Bearer mine")], key("mine")),
@@ -171,6 +190,16 @@ mod tests {
     }
 
     #[test]
+    fn the_query_opens_too() {
+        let catalog = catalog(Some("t k"));
+        for (uri, opens) in [("/v1/x?alt=sse&key=t%20k", true), ("/v1/x?key=other", false), ("/v1/x?xkey=t%20k", false)]
+        {
+            let found = authenticate(&HeaderMap::new(), &Uri::from_static(uri), &catalog);
+            assert_eq!(found.is_ok_and(|c| c.own_key.is_none()), opens, "{uri}");
+        }
+    }
+
+    #[test]
     fn in_open_mode_a_stored_key_goes_first() {
         let catalog = catalog(None);
         assert_eq!(own(&[("authorization", "Bearer mine")], &catalog), Ok(Some("mine".into())));
@@ -183,7 +212,7 @@ mod tests {
     #[test]
     fn secrets_do_not_leave_in_passthrough() {
         let catalog = catalog(Some("gateway-token"));
-        let uri = |s: &'static str| http::Uri::from_static(s);
+        let uri = |s: &'static str| Uri::from_static(s);
         let headers = |n, v| HeaderMap::from_iter([(HeaderName::from_static(n), HeaderValue::from_static(v))]);
         assert!(leaks_secret(&headers("authorization", "Bearer gateway-token"), &uri("/v1/x"), &catalog));
         assert!(leaks_secret(&headers("x-custom", "sk-stored-1"), &uri("/v1/x"), &catalog));

@@ -116,6 +116,8 @@ pub fn allowed_by_cors(name: &str) -> bool {
         "tracestate",
         "user-agent",
         "x-api-key",
+        "x-goog-api-client",
+        "x-goog-api-key",
         "x-request-id",
         "x-session-id",
     ];

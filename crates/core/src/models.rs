@@ -53,8 +53,9 @@ pub fn explain(name: &str, catalog: &Catalog) -> Result<Vec<String>, Refusal> {
     let note = table::row(&found.provider).and_then(|row| row.note);
     let mut lines = vec![format!("{name}: model {} at provider {}, {via}", found.model, found.provider)];
     lines.extend(note.map(|note| format!("  {note}")));
-    for operation in [Operation::ChatCompletions, Operation::Messages, Operation::Responses] {
-        let way = match plan::way(&found, operation, None, catalog) {
+    for operation in [Operation::ChatCompletions, Operation::Messages, Operation::Responses, Operation::GenerateContent]
+    {
+        let way = match plan::way(&found, operation, false, None, catalog) {
             Ok(way) if way.dialect == operation.dialect() => format!("relayed to {}", way.url),
             Ok(way) => format!("translated to {}, {}", way.dialect, way.url),
             Err(refusal) => format!("refused: {refusal}"),
@@ -118,6 +119,7 @@ mod tests {
                 "  /v1/chat/completions   relayed to https://api.openai.com/v1/chat/completions",
                 "  /v1/messages           translated to openai-chat, https://api.openai.com/v1/chat/completions",
                 "  /v1/responses          relayed to https://api.openai.com/v1/responses",
+                "  /v1beta/models/{model}:generateContent translated to openai-chat, https://api.openai.com/v1/chat/completions",
             ]
         );
         assert!(find("any-name", &catalog, Dialect::OpenAiChat).is_none());

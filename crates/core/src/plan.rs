@@ -1,6 +1,7 @@
 //! Where a request of mode 1 goes, and in what form: provider, way, dialect, URL, headers and body.
 
 pub mod count;
+mod in_path;
 mod other;
 
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use crate::hub::{Aliases, Losses, opaque};
 use crate::name::{self, ModelRef};
 use crate::provider::{AzureForm, Provider, Quirks, Via};
 use crate::refusal::Refusal;
-use crate::route::Operation;
+use crate::route::{self, Operation};
 use crate::secret::Secret;
 use crate::splice::Document;
 use crate::url::{Origin, segment, uri};
@@ -66,12 +67,14 @@ pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catal
         return other::plan(ticket, operation, body, catalog);
     }
     let document = Document::parse(body).map_err(Refusal::Document)?;
-    let client_model = model_of(&document)?;
-    let stream = stream_of(&document)?;
+    let (client_model, stream) = match route::model_in_path(ticket.head.uri.path()) {
+        Some((model, method)) => (model, method == Operation::StreamGenerateContent),
+        None => (model_of(&document)?, stream_of(&document)?),
+    };
     let client_dialect = operation.dialect();
     let name = name::resolve(&client_model, ticket.mapping.as_ref(), catalog, client_dialect)?;
     let Way { dialect: upstream_dialect, model: upstream_model, url } =
-        way(&name, operation, ticket.head.uri.query(), catalog)?;
+        way(&name, operation, stream, ticket.head.uri.query(), catalog)?;
     let provider = catalog.providers.get(&name.provider).ok_or(Refusal::UrlNotBuildable)?;
     let key = key_for(ticket, provider, catalog)?;
 
@@ -80,7 +83,9 @@ pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catal
     let mut losses = Losses::default();
     let mut extra = Vec::new();
     let (bytes, translation) = if upstream_dialect != client_dialect || spoken != client_dialect {
-        let (encoded, translation) = translate(document.text(), spoken, upstream_dialect, &target)?;
+        let (encoded, mut translation) = translate(document.text(), spoken, upstream_dialect, stream, &target)?;
+        translation.json_array =
+            client_dialect == Dialect::Gemini && stream && !in_path::asks_sse(ticket.head.uri.query());
         losses = encoded.losses;
         if client_dialect == Dialect::Anthropic && ticket.head.headers.contains_key("anthropic-beta") {
             losses.drop("anthropic-beta");
@@ -100,7 +105,9 @@ pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catal
         } else {
             &[]
         };
-        let untouched = upstream_model == client_model && !patches.iter().any(|p| document.has(p.member()));
+        // Gemini's is in the path.
+        let untouched = (upstream_model == client_model || client_dialect == Dialect::Gemini)
+            && !patches.iter().any(|p| document.has(p.member()));
         if untouched {
             (body.clone(), None)
         } else {
@@ -111,8 +118,8 @@ pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catal
     };
     refuse_adjustments(ticket, &losses)?;
 
-    let translated_to = translation.is_some().then_some(upstream_dialect);
-    let head = head(ticket, provider, url, key, &extra, translated_to, catalog)?;
+    let said = if translation.is_some() { Said::Anew(upstream_dialect) } else { Said::As(upstream_dialect) };
+    let head = head(ticket, provider, url, key, &extra, said, catalog)?;
     Ok(Plan {
         outgoing: outgoing(provider, head, bytes, catalog),
         provider: name.provider,
@@ -139,7 +146,7 @@ fn relayed(
     catalog: &Catalog,
 ) -> Result<Outgoing, Refusal> {
     let key = key_for(ticket, provider, catalog)?;
-    let head = head(ticket, provider, url, key, &[], None, catalog)?;
+    let head = head(ticket, provider, url, key, &[], Said::As(Dialect::OpenAiChat), catalog)?;
     Ok(outgoing(provider, head, body, catalog))
 }
 
@@ -158,20 +165,32 @@ pub struct Way {
     pub url: Uri,
 }
 
-/// The way of `operation` to a resolved name. `query` is the client's and goes along to its own dialect.
-pub fn way(name: &ModelRef, operation: Operation, query: Option<&str>, catalog: &Catalog) -> Result<Way, Refusal> {
+/// The way of `operation`, streamed or not, to a resolved name. `query` is the client's and goes along to its own dialect.
+pub fn way(
+    name: &ModelRef,
+    operation: Operation,
+    stream: bool,
+    query: Option<&str>,
+    catalog: &Catalog,
+) -> Result<Way, Refusal> {
     let provider = catalog.providers.get(&name.provider).ok_or(Refusal::UrlNotBuildable)?;
     let compat = compat_prefix(provider, operation, catalog);
     let dialect = choose_dialect(provider, operation, compat.is_some())?;
     // A query is said in a dialect, too: Google refuses the `beta=true` of Messages clients.
-    let query = query.filter(|_| dialect == operation.dialect());
-    let endpoint = match (operation, dialect) {
-        (operation, Dialect::OpenAiChat) if operation.is_chat() => "chat/completions",
-        (operation, Dialect::Anthropic) if operation.is_chat() => "messages",
-        (operation, Dialect::OpenAiResponses) if operation.is_chat() => "responses",
-        _ => operation.path(),
+    let same = dialect == operation.dialect();
+    let (query, in_path) = if dialect == Dialect::Gemini {
+        (in_path::query(query, same, stream), Some(in_path::endpoint(operation, &name.model, stream)?))
+    } else {
+        (in_path::without_key(query.filter(|_| same)), None)
     };
-    let path = Path { operation, dialect, endpoint, compat: compat.is_some(), query };
+    let endpoint = match (&in_path, dialect) {
+        (Some(path), _) => path,
+        (None, Dialect::OpenAiChat) if operation.is_chat() => "chat/completions",
+        (None, Dialect::Anthropic) if operation.is_chat() => "messages",
+        (None, Dialect::OpenAiResponses) if operation.is_chat() => "responses",
+        (None, _) => operation.path(),
+    };
+    let path = Path { operation, dialect, endpoint, compat: compat.is_some(), query: query.as_deref() };
     let url = url(provider, &path, name, catalog)?;
     let model = compat.map_or_else(|| name.model.clone(), |prefix| format!("{prefix}/{}", name.model));
     Ok(Way { dialect, model, url })
@@ -212,9 +231,11 @@ fn translate(
     body: &str,
     from: Dialect,
     to: Dialect,
+    stream: bool,
     target: &Target<'_>,
 ) -> Result<(dialect::Encoded, Translation), Refusal> {
-    let request = dialect::decode_request(from, body).map_err(Refusal::InvalidRequest)?;
+    let mut request = dialect::decode_request(from, body).map_err(Refusal::InvalidRequest)?;
+    request.stream = stream;
     let encoded = dialect::encode_request(to, &request, target);
     let mut encoded = encoded.map_err(|e| Refusal::Untranslatable(dialect::in_terms_of(&request, e)))?;
     encoded.losses = dialect::losses_in_terms_of(&request, &encoded.losses);
@@ -253,13 +274,14 @@ fn compat_prefix(provider: &Provider, operation: Operation, catalog: &Catalog) -
     (provider.via == Via::Cloudflare && wanted && chat).then_some(path.compat).flatten()
 }
 
-/// The client's dialect where the provider serves it, else the provider's best one that can be translated to.
+/// The client's dialect where the provider serves it without loss, else the provider's best one that can be translated to.
 fn choose_dialect(provider: &Provider, operation: Operation, compat: bool) -> Result<Dialect, Refusal> {
     let client = operation.dialect();
     if compat {
         return Ok(Dialect::OpenAiChat);
     }
-    if provider.dialects.contains(&client) {
+    let lossy = operation.is_chat() && provider.lossy.contains(&client);
+    if provider.dialects.contains(&client) && !lossy {
         return Ok(client);
     }
     let translatable = |d: &&Dialect| dialect::is_translated(**d);
@@ -398,21 +420,37 @@ fn with_api_version(version: &str, query: Option<&str>) -> String {
         .join("&")
 }
 
+/// In which dialect a request goes out.
+#[derive(Clone, Copy)]
+enum Said {
+    /// The client's own words.
+    As(Dialect),
+    /// A translation.
+    Anew(Dialect),
+}
+
 fn head(
     ticket: &Ticket,
     provider: &Provider,
     uri: Uri,
     key: Option<&Secret>,
     extra: &[(&'static str, String)],
-    translated_to: Option<Dialect>,
+    body: Said,
     catalog: &Catalog,
 ) -> Result<request::Parts, Refusal> {
     let toward = if provider.via == Via::Cloudflare { Toward::Cloudflare } else { Toward::Provider };
     let mut headers = headers::toward_upstream(&ticket.head.headers, toward);
-    if let Some(upstream) = translated_to {
+    let (Said::As(upstream) | Said::Anew(upstream)) = body;
+    if matches!(body, Said::Anew(_)) {
         // Betas, versions and organizations of the client's dialect mean nothing to another one.
-        let prefix = if upstream == Dialect::Anthropic { "openai-" } else { "anthropic-" };
-        let foreign: Vec<_> = headers.keys().filter(|n| n.as_str().starts_with(prefix)).cloned().collect();
+        let own = match upstream {
+            Dialect::Anthropic => "anthropic-",
+            Dialect::Gemini => "x-goog-",
+            Dialect::Cohere | Dialect::OpenAiChat | Dialect::OpenAiResponses => "openai-",
+        };
+        let foreign =
+            |name: &str| ["anthropic-", "openai-", "x-goog-"].into_iter().any(|p| p != own && name.starts_with(p));
+        let foreign: Vec<_> = headers.keys().filter(|n| foreign(n.as_str())).cloned().collect();
         foreign.iter().for_each(|n| {
             headers.remove(n);
         });
@@ -427,7 +465,7 @@ fn head(
     for (name, value) in extra {
         headers.insert(*name, HeaderValue::try_from(value).map_err(|_| Refusal::UrlNotBuildable)?);
     }
-    if let Some((name, value)) = key.and_then(|k| credentials::auth_header(&provider.auth, k)) {
+    if let Some((name, value)) = key.and_then(|k| credentials::auth_header(&provider.auth_for(upstream), k)) {
         headers.insert(name, value);
     }
     if toward == Toward::Cloudflare

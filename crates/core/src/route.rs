@@ -27,12 +27,18 @@ pub enum Route {
 pub enum Operation {
     ChatCompletions,
     CountTokens,
+    /// `models/{model}:countTokens` of Gemini clients.
+    GeminiCountTokens,
+    /// `models/{model}:generateContent`.
+    GenerateContent,
     /// `responses/input_tokens`: a count for Responses clients.
     InputTokens,
     Messages,
     /// Another OpenAI endpoint with a `model` in its body, by its path after `/v1/`.
     Other(&'static str),
     Responses,
+    /// `models/{model}:streamGenerateContent`.
+    StreamGenerateContent,
     /// A path under `/v1/` that the gateway does not know, and whose clients it takes to speak this dialect.
     Unlisted(Dialect),
 }
@@ -41,9 +47,14 @@ impl Operation {
     /// No provider charges for it.
     pub const fn is_free(self) -> bool {
         match self {
-            Self::CountTokens | Self::InputTokens => true,
+            Self::CountTokens | Self::GeminiCountTokens | Self::InputTokens => true,
             Self::Other(path) => matches!(path.as_bytes(), b"moderations"),
-            Self::ChatCompletions | Self::Messages | Self::Responses | Self::Unlisted(_) => false,
+            Self::ChatCompletions
+            | Self::GenerateContent
+            | Self::Messages
+            | Self::Responses
+            | Self::StreamGenerateContent
+            | Self::Unlisted(_) => false,
         }
     }
 
@@ -52,10 +63,13 @@ impl Operation {
         match self {
             Self::ChatCompletions => "chat/completions",
             Self::CountTokens => "messages/count_tokens",
+            Self::GeminiCountTokens => "models/{model}:countTokens",
+            Self::GenerateContent => "models/{model}:generateContent",
             Self::InputTokens => "responses/input_tokens",
             Self::Messages => "messages",
             Self::Other(path) => path,
             Self::Responses => "responses",
+            Self::StreamGenerateContent => "models/{model}:streamGenerateContent",
             Self::Unlisted(_) => "",
         }
     }
@@ -65,7 +79,14 @@ impl Operation {
         match self {
             Self::Other(path) => FORMS.contains(&path),
             Self::Unlisted(_) => true,
-            Self::ChatCompletions | Self::CountTokens | Self::InputTokens | Self::Messages | Self::Responses => false,
+            Self::ChatCompletions
+            | Self::CountTokens
+            | Self::GeminiCountTokens
+            | Self::GenerateContent
+            | Self::InputTokens
+            | Self::Messages
+            | Self::Responses
+            | Self::StreamGenerateContent => false,
         }
     }
 
@@ -74,19 +95,30 @@ impl Operation {
         match self {
             Self::ChatCompletions | Self::Other(_) => Dialect::OpenAiChat,
             Self::CountTokens | Self::Messages => Dialect::Anthropic,
+            Self::GeminiCountTokens | Self::GenerateContent | Self::StreamGenerateContent => Dialect::Gemini,
             Self::InputTokens | Self::Responses => Dialect::OpenAiResponses,
             Self::Unlisted(dialect) => dialect,
         }
     }
 
-    /// Does it ask a model for an answer, in a dialect that is translated?
+    /// A conversation, which can be translated; everything else is relayed.
     pub const fn is_chat(self) -> bool {
-        matches!(self, Self::ChatCompletions | Self::Messages | Self::Responses)
+        match self {
+            Self::ChatCompletions
+            | Self::GenerateContent
+            | Self::Messages
+            | Self::Responses
+            | Self::StreamGenerateContent => true,
+            Self::CountTokens | Self::GeminiCountTokens | Self::InputTokens | Self::Other(_) | Self::Unlisted(_) => {
+                false
+            }
+        }
     }
 
     /// Its whole path, for messages.
     pub fn endpoint(self) -> String {
-        format!("/v1/{}", self.path())
+        let version = if matches!(self.dialect(), Dialect::Gemini) { "v1beta" } else { "v1" };
+        format!("/{version}/{}", self.path())
     }
 }
 
@@ -126,6 +158,9 @@ pub fn route(method: &Method, path: &str) -> Result<Route, Refusal> {
         "/api/hello" => return Ok(Route::Hello),
         _ => {}
     }
+    if let Some((_, operation)) = model_in_path(path) {
+        return if *method == Method::POST { Ok(Route::Api(operation)) } else { wrong("POST") };
+    }
     let rest = path.strip_prefix("/v1/v1/").or_else(|| path.strip_prefix("/v1/")).or_else(|| path.strip_prefix('/'));
     let missing = || Refusal::NotFound { path: echo(path) };
     let rest = rest.ok_or_else(missing)?;
@@ -146,6 +181,22 @@ pub fn route(method: &Method, path: &str) -> Result<Route, Refusal> {
     path.strip_prefix("/v1/").and_then(unlisted).map(Route::Api).ok_or_else(missing)
 }
 
+/// The model and the method of a Gemini client's path, `/v1beta/models/{model}:{method}` (`/v1/` at newer ones). The name
+/// is decoded: its `#provider` comes as `%23`, and a client that encodes it once more is understood, too.
+pub fn model_in_path(path: &str) -> Option<(String, Operation)> {
+    let rest = ["/v1beta/", "/v1/v1beta/", "/v1/v1/", "/v1/", "/"].into_iter().find_map(|p| path.strip_prefix(p))?;
+    let (model, method) = rest.strip_prefix("models/")?.rsplit_once(':')?;
+    let operation = match method {
+        "countTokens" => Operation::GeminiCountTokens,
+        "generateContent" => Operation::GenerateContent,
+        "streamGenerateContent" => Operation::StreamGenerateContent,
+        _ => return None,
+    };
+    let model = percent_encoding::percent_decode_str(model).decode_utf8().ok()?;
+    let model = model.strip_prefix("models/").unwrap_or(&model).replace("%23", "#");
+    (!model.is_empty()).then_some((model, operation))
+}
+
 /// A path that goes on to a provider as it is: whole segments of plain characters, so that it cannot lead elsewhere.
 fn unlisted(rest: &str) -> Option<Operation> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~' | b':' | b'@');
@@ -162,6 +213,20 @@ fn unlisted(rest: &str) -> Option<Operation> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn models_in_paths() {
+        for (path, want) in [
+            ("/v1beta/models/gemini-3-pro:generateContent", "gemini-3-pro"),
+            ("/v1/models/gpt-5.5%23openai:streamGenerateContent", "gpt-5.5#openai"),
+            ("/v1/models/gpt-5.5%2523openai:generateContent", "gpt-5.5#openai"),
+            ("/v1beta/models/models%2Fgpt:countTokens", "gpt"),
+            ("/v1beta/models/@cf/a/b:c%23workers-ai:generateContent", "@cf/a/b:c#workers-ai"),
+        ] {
+            assert_eq!(model_in_path(path).unwrap().0, want, "{path}");
+        }
+        assert!(model_in_path("/v1beta/models/%ff:generateContent").is_none());
+    }
 
     #[test]
     fn the_table() {
@@ -182,6 +247,13 @@ mod tests {
             ("DELETE", "/v1/files/file-1", unlisted(Dialect::OpenAiChat)),
             ("POST", "/v1/xmessages", unlisted(Dialect::OpenAiChat)),
             ("DELETE", "/v1/models/ft:gpt:me", unlisted(Dialect::OpenAiChat)),
+            ("POST", "/v1beta/models/gemini-3-pro:generateContent", api(Operation::GenerateContent)),
+            ("POST", "/v1/models/a%2Fb%23openai:streamGenerateContent", api(Operation::StreamGenerateContent)),
+            ("POST", "/v1/v1beta/models/m:generateContent", api(Operation::GenerateContent)),
+            ("POST", "/v1beta/models/m:countTokens", api(Operation::GeminiCountTokens)),
+            ("GET", "/v1beta/models/m:generateContent", Err(405)),
+            ("POST", "/v1beta/models/:generateContent", Err(404)),
+            ("POST", "/v1beta/models/m:somethingElse", Err(404)),
             ("GET", "/v1/models", Ok(Route::Models)),
             ("GET", "/v1/models/gpt-5.5%23openai", Ok(Route::Model("gpt-5.5#openai".into()))),
             ("GET", "/models/@cf/a%2Fb%23workers-ai", Ok(Route::Model("@cf/a/b#workers-ai".into()))),

@@ -29,22 +29,29 @@ impl Build<'_> {
         }
         let dialects = self.dialects(id, written, row.map_or(&[][..], |r| r.dialects));
         let azure = (id == "azure-openai").then(|| self.azure(written));
-        let base = self.provider_base(id, written, row.map(|r| r.base_url), azure.as_ref());
+        let mut base = self.provider_base(id, written, row.map(|r| r.base_url), azure.as_ref());
+        // Users of Google's compatible endpoint write its folder after the base URL.
+        if let (Some(row), Some(base)) = (row, &mut base)
+            && row.dialects.contains(&Dialect::Gemini)
+            && let Some(above) = base.path.strip_suffix("/openai")
+        {
+            base.path = above.to_owned();
+        }
         if row.is_none() && written.base_url.is_none() {
             self.problem(at("base_url"), "a custom provider needs one, for example \"http://127.0.0.1:9000/v1\"");
         }
         let auth = match written.auth.as_deref().or_else(|| row.and_then(|r| r.auth_header)) {
-            Some("bearer") => Auth::Bearer,
+            Some("bearer") => Some(Auth::Bearer),
             None if row.is_none() && dialects.first() == Some(&Dialect::Anthropic) => {
-                Auth::Header(HeaderName::from_static("x-api-key"))
+                Some(Auth::Header(HeaderName::from_static("x-api-key")))
             }
-            None => Auth::Bearer,
+            None => None,
             Some(name) => {
                 if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
-                    Auth::Header(name)
+                    Some(Auth::Header(name))
                 } else {
                     self.problem(at("auth"), "must be \"bearer\" or a header name");
-                    Auth::Bearer
+                    None
                 }
             }
         };
@@ -56,6 +63,7 @@ impl Build<'_> {
         let via = self.via(id, written, cloudflare, cloudflare_path.as_ref());
         Some(Provider {
             id: id.to_owned(),
+            lossy: row.filter(|_| written.dialects.is_none()).map_or(&[], |r| r.lossy),
             dialects,
             base,
             own_base: written.base_url.is_some(),
@@ -189,9 +197,10 @@ pub(super) fn mock_provider() -> Provider {
     Provider {
         id: MOCK.to_owned(),
         dialects: vec![Dialect::OpenAiChat, Dialect::Anthropic],
+        lossy: &[],
         base: None,
         own_base: true,
-        auth: Auth::Bearer,
+        auth: None,
         api_key: None,
         key_variable: None,
         via: Via::Mock,

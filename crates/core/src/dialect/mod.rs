@@ -109,6 +109,13 @@ pub struct ReplyContext {
     pub echo: Arc<openai_responses::Echo>,
 }
 
+impl ReplyContext {
+    /// The media type of a stream for the client.
+    pub const fn stream_type(&self) -> &'static str {
+        if self.json_array { "application/json" } else { "text/event-stream; charset=utf-8" }
+    }
+}
+
 /// Decodes a request of `dialect`.
 pub fn decode_request(dialect: Dialect, body: &str) -> Result<Request<'_>, WireError> {
     match dialect {

@@ -73,7 +73,7 @@ impl Refusing {
         // A key that the gateway holds was refused: not the client's fault, and nothing it could mend.
         if matches!(failure.kind, ErrorKind::Auth | ErrorKind::Permission)
             && self.own_key.is_none()
-            && matches!(self.status.as_u16(), 401 | 403)
+            && (failure.kind == ErrorKind::Auth || matches!(self.status.as_u16(), 401 | 403))
         {
             let message = format!(
                 "the provider refused the gateway's key for it ({}): {}",
@@ -126,7 +126,10 @@ impl Translating {
             aliases,
             context,
             stream: planned.stream,
-            counts: matches!(planned.operation, Operation::CountTokens | Operation::InputTokens),
+            counts: matches!(
+                planned.operation,
+                Operation::CountTokens | Operation::GeminiCountTokens | Operation::InputTokens
+            ),
             usage: Usage::default(),
             stop: None,
         }
@@ -173,7 +176,7 @@ impl Translating {
             let mut encoder = StreamEncoder::new(self.client, self.context.clone());
             let mut out = Vec::new();
             ordered.iter().for_each(|e| encoder.push(e, &mut out));
-            Whole::new(StatusCode::OK, "text/event-stream; charset=utf-8", out)
+            Whole::new(StatusCode::OK, self.context.stream_type(), out)
         } else {
             Whole::json(StatusCode::OK, dialect::encode_reply(self.client, &reply, &self.context))
         };

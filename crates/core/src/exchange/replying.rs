@@ -84,8 +84,8 @@ impl Replying {
             let set = |headers: &mut HeaderMap, name: &'static str, value: &'static str| {
                 headers.insert(name, HeaderValue::from_static(value));
             };
-            if planned.is_some_and(|p| p.translation.is_some()) {
-                set(&mut head.headers, "content-type", "text/event-stream; charset=utf-8");
+            if let Some(planned) = planned.filter(|p| p.translation.is_some()) {
+                set(&mut head.headers, "content-type", planned.context(dressing).stream_type());
             }
             set(&mut head.headers, "cache-control", "no-cache");
             // Proxies in front of us must not collect the stream.

@@ -90,10 +90,10 @@ impl Exchange {
         self.record.request_bytes = body.len() as u64;
         self.record.capture.request(body);
         let result = match &ticket.target {
-            Target::Gateway(operation @ (Operation::CountTokens | Operation::InputTokens)) => {
-                plan::count::plan(ticket, *operation, body, &self.catalog)
-                    .map(|counting| self.counting(*operation, counting, body, now))
-            }
+            Target::Gateway(
+                operation @ (Operation::CountTokens | Operation::GeminiCountTokens | Operation::InputTokens),
+            ) => plan::count::plan(ticket, *operation, body, &self.catalog)
+                .map(|counting| self.counting(*operation, counting, body, now)),
             Target::Gateway(operation) => {
                 plan::plan(ticket, *operation, body, &self.catalog).map(|plan| self.planned(*operation, plan, now))
             }

@@ -23,6 +23,7 @@ pub enum Rendered {
 pub fn render(kind: &str, raw: &RawValue) -> Rendered {
     let Ok(m) = Members::of(raw) else { return Rendered::Nothing };
     let text = match kind {
+        "audio" | "video" => return Rendered::Refused("the target takes no sound and no film"),
         "browser_state" => format!("[browser state] {}", raw.get()),
         "compaction" => match text_of(&m, "content") {
             Some(summary) => format!("Summary of earlier conversation: {summary}"),

@@ -18,7 +18,16 @@ impl Names {
     /// The names in a request of `origin`.
     pub const fn of(origin: Dialect) -> &'static Self {
         match origin {
-            Dialect::Anthropic | Dialect::Cohere | Dialect::Gemini => &Self {
+            Dialect::Gemini => &Self {
+                budget: "generationConfig.thinkingConfig",
+                effort: "generationConfig.thinkingConfig",
+                format: "generationConfig.responseJsonSchema",
+                limit: "generationConfig.maxOutputTokens",
+                parallel: "parallel_tool_calls",
+                stop: "generationConfig.stopSequences",
+                user: "user",
+            },
+            Dialect::Anthropic | Dialect::Cohere => &Self {
                 budget: "thinking",
                 effort: "output_config.effort",
                 format: "output_config.format",

@@ -10,7 +10,7 @@ use crate::dialect::{self, Dialect, Target};
 use crate::name;
 use crate::provider::{Provider, Via};
 use crate::refusal::Refusal;
-use crate::route::Operation;
+use crate::route::{self, Operation};
 use crate::splice::Document;
 
 /// How a count is had.
@@ -56,7 +56,10 @@ const COUNTERS: &[Counter] = &[
 /// Plans a count. CPU work in the size of `body`.
 pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catalog) -> Result<Counting, Refusal> {
     let document = Document::parse(body).map_err(Refusal::Document)?;
-    let client_model = super::model_of(&document)?;
+    let client_model = match route::model_in_path(ticket.head.uri.path()) {
+        Some((model, _)) => model,
+        None => super::model_of(&document)?,
+    };
     let client = operation.dialect();
     let name = name::resolve(&client_model, ticket.mapping.as_ref(), catalog, client)?;
     let provider = catalog.providers.get(&name.provider).ok_or(Refusal::UrlNotBuildable)?;
@@ -74,7 +77,7 @@ pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catal
         let path = Path { operation, dialect, endpoint: operation.path(), compat: false, query: None };
         let url = super::url(provider, &path, &name, catalog)?;
         let key = super::key_for(ticket, provider, catalog)?;
-        let head = super::head(ticket, provider, url, key, &headers, Some(dialect), catalog)?;
+        let head = super::head(ticket, provider, url, key, &headers, super::Said::Anew(dialect), catalog)?;
         return Ok(Counting::Ask(Box::new(Plan {
             outgoing: super::outgoing(provider, head, body, catalog),
             provider: name.provider,

@@ -20,11 +20,14 @@ pub struct Provider {
     pub id: String,
     /// Served dialects, best first.
     pub dialects: Vec<Dialect>,
+    /// Served dialects that lose more than a translation to the best one does; never chosen for conversations.
+    pub lossy: &'static [Dialect],
     /// Where it is reached directly.
     pub base: Option<Base>,
     /// The operator wrote the base URL: it may need no key.
     pub own_base: bool,
-    pub auth: Auth,
+    /// How the key travels; unsaid, the dialect decides.
+    pub auth: Option<Auth>,
     pub api_key: Option<Secret>,
     /// The environment variable that would set its key, for messages.
     pub key_variable: Option<&'static str>,
@@ -50,6 +53,15 @@ pub enum Endpoints {
 }
 
 impl Provider {
+    /// How the key travels in requests of `dialect`.
+    pub fn auth_for(&self, dialect: Dialect) -> Auth {
+        match &self.auth {
+            Some(auth) => auth.clone(),
+            None if dialect == Dialect::Gemini => Auth::Header(http::HeaderName::from_static("x-goog-api-key")),
+            None => Auth::Bearer,
+        }
+    }
+
     /// Does it serve `endpoint`, as far as is known? An operator who wrote its path says that it does.
     pub fn serves(&self, endpoint: &str) -> bool {
         self.paths.contains_key(endpoint)

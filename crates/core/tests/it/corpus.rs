@@ -25,6 +25,8 @@ const APIS: &[(&str, &str)] = &[
     ("azure.chat", "azure-openai"),
     ("cerebras.chat", "cerebras"),
     ("deepseek.chat", "deepseek"),
+    ("gemini.generateContent", "google-ai-studio"),
+    ("gemini.streamGenerateContent", "google-ai-studio"),
     ("gemini.openai_compat.chat", "google-ai-studio"),
     ("groq.chat", "groq"),
     ("mistral.chat", "mistral"),
@@ -62,6 +64,8 @@ const APIS: &[(&str, &str)] = &[
     ("copilot.responses", "custom"),
     ("local.responses", "custom"),
     ("pydantic-gateway.responses", "custom"),
+    ("vertex.generateContent", "google-ai-studio"),
+    ("vertex.streamGenerateContent", "google-ai-studio"),
 ];
 
 /// Dialects of clients.

@@ -15,6 +15,7 @@ mod carriers;
 mod from_gemini;
 mod props;
 mod replies;
+mod routes;
 mod to_gemini;
 mod writing;
 

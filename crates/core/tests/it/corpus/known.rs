@@ -10,6 +10,15 @@ pub(super) const KNOWN: &[(&str, &str, &str)] = &[
         "stream and whole",
         "the token limit cut the second call in two: a stream has shown its beginning, a whole reply leaves it out",
     ),
+    ("3769a5cf404b4aba", "decode", "a cache at Google: only Google can read it"),
+    ("8e327a41065d3527", "decode", "a cache at Google: only Google can read it"),
+    ("3f65b2ac3b0c3aac", "decode", "log probabilities are not translated"),
+    (
+        "74809d901f597bf0",
+        "silent loss",
+        "calls and results pair by name as by id, and tools are made up again from the history",
+    ),
+    ("c4f51662a6f1bfe5", "silent loss", "a stop sequence of blanks is told as `stop`"),
     ("8606b002c12587da", "silent loss", "reasoning given twice, under both names: told under the other one"),
     ("3c10e58b73782032", "silent loss", "reasoning given twice, under both names: told under the other one"),
 ];

@@ -201,6 +201,9 @@ fn stopped(api: &Api, text: &str) -> bool {
                 event["delta"]["stop_reason"].is_string()
             } else if api.dialect == Dialect::OpenAiResponses {
                 event["type"] == "response.completed" || event["type"] == "response.incomplete"
+            } else if api.dialect == Dialect::Gemini {
+                event["candidates"].as_array().is_some_and(|c| c.iter().any(|c| c["finishReason"].is_string()))
+                    || event["promptFeedback"]["blockReason"].is_string()
             } else {
                 event["choices"]
                     .as_array()
@@ -248,6 +251,12 @@ fn missing(api: &Api, text: &str, seen: &Seen) -> Option<String> {
             _ => None,
         });
     }
+    if api.dialect == Dialect::Gemini {
+        let parts = reply["candidates"][0]["content"]["parts"].as_array()?;
+        return parts.iter().find_map(|p| {
+            if p["thought"] == true { None } else { lost(&p["text"]).or_else(|| lost(&p["functionCall"]["name"])) }
+        });
+    }
     let message = &reply["choices"][0]["message"];
     let calls = message["tool_calls"].as_array().map_or(&[][..], Vec::as_slice);
     lost(&message["content"]).or_else(|| calls.iter().find_map(|c| lost(&c["function"]["name"])))
@@ -256,6 +265,10 @@ fn missing(api: &Api, text: &str, seen: &Seen) -> Option<String> {
 fn begin(api: &Api, client: Dialect, stream: bool) -> Run {
     let mut settings = harness::settings();
     let mut provider = Provider { api_key: Some("stored-key-0001".into()), ..Provider::default() };
+    if api.dialect == Dialect::OpenAiChat {
+        // Google's compatible endpoint is used where an operator asks for it.
+        provider.dialects = Some(vec!["openai-chat".into()]);
+    }
     match api.provider {
         "custom" => provider.base_url = Some("https://llm.example/v1".into()),
         "azure-openai" => provider.resource = Some("my-resource".into()),
@@ -265,6 +278,11 @@ fn begin(api: &Api, client: Dialect, stream: bool) -> Run {
     // The interface that was recorded, whatever the provider serves besides.
     provider.dialects = Some(vec![api.dialect.as_str().into()]);
     settings.providers.insert(api.provider.into(), provider);
+    if client == Dialect::Gemini {
+        let method = if stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
+        let path = format!("/v1beta/models/m%23{}:{method}", api.provider);
+        return Run::begin(&catalog(&settings), post(&path, &[]), r#"{"contents":[{"parts":[{"text":"hi"}]}]}"#);
+    }
     let (path, more) = match client {
         Dialect::Anthropic => ("/v1/messages", r#","max_tokens":1000"#),
         Dialect::OpenAiResponses => ("/v1/responses", ""),

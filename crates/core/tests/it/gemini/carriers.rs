@@ -108,3 +108,29 @@ fn a_gemini_client_carries_state_of_others() {
     let found = parse(&encoded.body);
     assert_eq!(found["contents"][1]["parts"][0]["thoughtSignature"], SKIP, "{found}");
 }
+
+/// Chat clients have no field of their own: Google's is used, and read in every place it was seen in.
+#[test]
+fn a_chat_client_brings_signatures_back() {
+    let message = parse(encode_reply(Dialect::OpenAiChat, &folded(whole(FIRST)), &context()));
+    let message = message["choices"][0]["message"].clone();
+    assert_eq!(message["tool_calls"][0]["extra_content"]["google"]["thought_signature"], "Y2FsbA==");
+    let turn = |message: &Value| {
+        json!({"model":"m","messages":[{"role":"user","content":"go"}, message,
+            {"role":"tool","tool_call_id":"c1","content":"ok"},{"role":"tool","tool_call_id":"c2","content":"ok"}]})
+        .to_string()
+    };
+    let (found, losses) = to_gemini(Dialect::OpenAiChat, "gemini-3-pro", &turn(&message));
+    check(&found).unwrap();
+    assert_eq!(signatures(&found), [Value::Null, json!("Y2FsbA=="), Value::Null], "{found}");
+    assert!(!losses.contains("extra_content"), "{losses}");
+    // A client that knows only OpenAI's members loses it (pitfall 74).
+    let mut bare = message;
+    bare["tool_calls"][0].as_object_mut().unwrap().remove("extra_content");
+    bare.as_object_mut().unwrap().retain(|key, _| matches!(key.as_str(), "role" | "content" | "tool_calls"));
+    let (found, _) = to_gemini(Dialect::OpenAiChat, "gemini-3-pro", &turn(&bare));
+    assert_eq!(signatures(&found), [Value::Null, json!(SKIP), Value::Null]);
+    // Streamed, it comes with the start of the call.
+    let text = super::streamed(Dialect::OpenAiChat, stream(&[FIRST]), context());
+    assert!(text.contains(r#""extra_content":{"google":{"thought_signature":"Y2FsbA=="}}"#), "{text}");
+}

@@ -36,6 +36,10 @@ pub(super) fn texts<'r>(cx: &mut Context<'r>, parts: &'r [Part<'r>], place: &'st
 
 fn text<'r>(cx: &mut Context<'r>, part: &Text<'r>) -> Option<Block<'r>> {
     leftovers(cx, &part.ext);
+    if part.opaque.is_some() {
+        // Another model's state.
+        cx.losses.drop("messages.thoughtSignature");
+    }
     let cache = cx.mark(part.cache, &part.ext);
     (!part.text.is_blank()).then(|| Block { kind: Kind::Text(part.text.clone()), cache })
 }
@@ -79,7 +83,7 @@ fn input_part<'r>(cx: &mut Context<'r>, part: &'r Part<'r>, place: &str) -> Resu
         }
         Part::Text(part) => text(cx, part),
         Part::Refusal(text) => (!text.is_blank()).then(|| Block::text(text.clone())),
-        Part::Other { kind, .. } if kind == "input_audio" || kind == "video_url" => {
+        Part::Other { kind, .. } if matches!(kind.as_ref(), "audio" | "input_audio" | "video" | "video_url") => {
             return Err(Untranslatable::new(place, format!("`{kind}` is not supported by Anthropic models")));
         }
         Part::Other { kind, .. } => {

@@ -311,6 +311,10 @@ impl<'r> Context<'r> {
         for (key, _) in call.ext.iter().filter(|(key, _)| key != "cache_control") {
             self.losses.drop(format!("messages.tool_calls.{key}"));
         }
+        if call.opaque.is_some() {
+            // Another model's state.
+            self.losses.drop("messages.thoughtSignature");
+        }
         let cache = self.mark(call.cache, &call.ext);
         Block { kind: Kind::ToolUse { id, name, input }, cache }
     }

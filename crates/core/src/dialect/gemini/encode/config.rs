@@ -34,7 +34,7 @@ impl<'r> Extras<'r> {
         let mut this = Self::default();
         let request = cx.request;
         if request.n.is_some_and(|n| n > 1) {
-            return Err(Untranslatable::new(cx.names.n, "one choice is translated; send n requests instead"));
+            return Err(Untranslatable::new("n", "one choice is translated; send n requests instead"));
         }
         for (key, raw) in &request.ext {
             if kind(raw) != Kind::Null && !this.take(cx, key, raw)? {

@@ -12,7 +12,7 @@ mod tools;
 mod turns;
 
 use crate::dialect::{Dialect, Encoded, Target};
-use crate::hub::{Aliases, Losses, Request, Untranslatable};
+use crate::hub::{Aliases, Losses, Names, Request, Untranslatable};
 use crate::json::{Ext, JsonStr, Kind, kind, object};
 
 use super::models::Model;
@@ -27,6 +27,7 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Enco
         model: Model::of(target.model),
         target: *target,
         names: Names::of(request.origin),
+        turns: if request.origin == Dialect::Gemini { "contents" } else { "messages" },
         losses: Losses::default(),
         aliases: Aliases::default(),
         notes: Vec::new(),
@@ -57,6 +58,8 @@ struct Context<'r> {
     model: &'static Model,
     target: Target<'r>,
     names: &'static Names,
+    /// What the caller calls its turns.
+    turns: &'static str,
     losses: Losses,
     aliases: Aliases,
     /// Sentences for the system text: what the target cannot be told by a member.
@@ -80,70 +83,5 @@ impl<'r> Context<'r> {
             bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
                 && bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':'))
         })
-    }
-}
-
-/// The caller's own names for what the hub calls by one name.
-#[derive(Debug)]
-struct Names {
-    budget: &'static str,
-    effort: &'static str,
-    format: &'static str,
-    limit: &'static str,
-    n: &'static str,
-    parallel: &'static str,
-    stop: &'static str,
-    turns: &'static str,
-    user: &'static str,
-}
-
-impl Names {
-    const fn of(origin: Dialect) -> &'static Self {
-        match origin {
-            Dialect::Anthropic => &Self {
-                budget: "thinking",
-                effort: "output_config.effort",
-                format: "output_config.format",
-                limit: "max_tokens",
-                n: "n",
-                parallel: "tool_choice.disable_parallel_tool_use",
-                stop: "stop_sequences",
-                turns: "messages",
-                user: "metadata.user_id",
-            },
-            Dialect::OpenAiResponses => &Self {
-                budget: "reasoning",
-                effort: "reasoning.effort",
-                format: "text.format",
-                limit: "max_output_tokens",
-                n: "n",
-                parallel: "parallel_tool_calls",
-                stop: "stop",
-                turns: "input",
-                user: "safety_identifier",
-            },
-            Dialect::Gemini => &Self {
-                budget: "generationConfig.thinkingConfig",
-                effort: "generationConfig.thinkingConfig",
-                format: "generationConfig.responseJsonSchema",
-                limit: "generationConfig.maxOutputTokens",
-                n: "generationConfig.candidateCount",
-                parallel: "parallel",
-                stop: "generationConfig.stopSequences",
-                turns: "contents",
-                user: "user",
-            },
-            Dialect::Cohere | Dialect::OpenAiChat => &Self {
-                budget: "reasoning_effort",
-                effort: "reasoning_effort",
-                format: "response_format",
-                limit: "max_completion_tokens",
-                n: "n",
-                parallel: "parallel_tool_calls",
-                stop: "stop",
-                turns: "messages",
-                user: "user",
-            },
-        }
     }
 }

@@ -47,19 +47,19 @@ pub(super) fn assistant<'r>(cx: &mut Context<'r>, part: &'r Part<'r>) -> Vec<Pie
     match part {
         Part::Text(part) => text(cx, part).into_iter().collect(),
         Part::Refusal(text) => {
-            cx.losses.approx(format!("{}.refusal", cx.names.turns));
+            cx.losses.approx(format!("{}.refusal", cx.turns));
             (!text.is_blank()).then(|| Piece::text(text.borrowed())).into_iter().collect()
         }
         Part::Image(image) => {
             if let Ok(piece) = media::image(cx, image, "") {
                 return vec![piece];
             }
-            cx.losses.drop(format!("{}.image", cx.names.turns));
+            cx.losses.drop(format!("{}.image", cx.turns));
             Vec::new()
         }
         Part::Other { kind, raw } => other(cx, kind, raw, "").unwrap_or_default(),
         Part::Document(_) | Part::Reasoning(_) | Part::ToolCall(_) | Part::ToolResult(_) => {
-            cx.losses.drop(format!("{}.content", cx.names.turns));
+            cx.losses.drop(format!("{}.content", cx.turns));
             Vec::new()
         }
     }
@@ -78,7 +78,7 @@ pub(super) fn user<'r>(
         Part::Refusal(text) => (!text.is_blank()).then(|| Piece::text(text.borrowed())).into_iter().collect(),
         Part::Other { kind, raw } => other(cx, kind, raw, place)?,
         Part::Reasoning(_) | Part::ToolCall(_) | Part::ToolResult(_) => {
-            cx.losses.drop(format!("{}.content", cx.names.turns));
+            cx.losses.drop(format!("{}.content", cx.turns));
             Vec::new()
         }
     })
@@ -102,12 +102,12 @@ fn other<'r>(
             Err(Untranslatable::new(place, "video by address is not supported; send its data"))
         }
         history::Rendered::Nothing => {
-            cx.losses.drop(format!("{}.{kind}", cx.names.turns));
+            cx.losses.drop(format!("{}.{kind}", cx.turns));
             Ok(Vec::new())
         }
         history::Rendered::Refused(why) => Err(Untranslatable::new(place, why)),
         history::Rendered::Text(text) => {
-            cx.losses.approx(format!("{}.{kind}", cx.names.turns));
+            cx.losses.approx(format!("{}.{kind}", cx.turns));
             Ok(vec![Piece::text(JsonStr::owned(&text))])
         }
     }
@@ -129,7 +129,7 @@ pub(super) fn result<'r>(
                 Kind::Text(text) => texts.push(text),
                 Kind::Inline(inline) => found.push(inline),
                 Kind::Call { .. } | Kind::File { .. } | Kind::Raw(_) | Kind::Response(_) => {
-                    cx.losses.drop(format!("{}.tool_result.content", cx.names.turns));
+                    cx.losses.drop(format!("{}.tool_result.content", cx.turns));
                 }
             }
         }

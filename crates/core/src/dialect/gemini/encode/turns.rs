@@ -10,8 +10,9 @@ use super::super::wire::SKIP_SIGNATURE;
 use super::Context;
 use super::parts;
 use super::piece::{Content, Kind, Piece, Response, Speaker};
+use crate::hub::opaque::is_sealed;
 use crate::hub::{Aliases, Opaque, OpaqueKind, Part, Reasoning, Role, ToolCall, ToolResult, Turn, Untranslatable};
-use crate::json::{JsonStr, Obj};
+use crate::json::{JsonStr, Members, Obj, elements};
 
 /// What opens a conversation that the caller began with the assistant's words.
 const OPENING: &str = "(conversation continues)";
@@ -62,7 +63,7 @@ impl<'r> Conversation<'r> {
         }
         let lead = turns.iter().take_while(|t| is_system(t)).count();
         for turn in turns.iter().take(lead) {
-            this.system.append(&mut parts::texts(cx, turn, cx.names.turns));
+            this.system.append(&mut parts::texts(cx, turn, cx.turns));
         }
         let mut at = lead;
         while at < turns.len() {
@@ -91,7 +92,7 @@ impl<'r> Conversation<'r> {
         let mut calls = Calls::default();
         let mut pieces = Vec::new();
         for turn in turns {
-            cx.leftovers(cx.names.turns, &turn.ext);
+            cx.leftovers(cx.turns, &turn.ext);
             let from = pieces.len();
             // State of a thought goes to the next part of its turn, or to an empty one at the end.
             let mut waiting = None;
@@ -126,7 +127,10 @@ impl<'r> Conversation<'r> {
     }
 
     fn call(&mut self, cx: &mut Context<'r>, call: &'r ToolCall<'r>, calls: &mut Calls<'r>) -> Piece<'r> {
-        cx.leftovers("tool_calls", &call.ext);
+        let known = ["extra_content", "function.thought_signature", "provider_specific_fields"];
+        for (key, _) in call.ext.iter().filter(|(key, _)| call.opaque.is_none() || !known.contains(&key.as_ref())) {
+            cx.losses.drop(format!("tool_calls.{key}"));
+        }
         let name = cx.function_name(&call.name);
         let id = self.id(cx, &call.id);
         let signature = own(cx, call.opaque.as_ref());
@@ -166,13 +170,13 @@ impl<'r> Conversation<'r> {
                 note(cx, turn, &mut pieces);
                 continue;
             }
-            cx.leftovers(cx.names.turns, &turn.ext);
+            cx.leftovers(cx.turns, &turn.ext);
             if turn.name.is_some() {
-                cx.losses.drop(format!("{}.name", cx.names.turns));
+                cx.losses.drop(format!("{}.name", cx.turns));
             }
             let mut results = false;
             for (nth, part) in turn.parts.iter().enumerate() {
-                let place = format!("{}[{at}].content[{nth}]", cx.names.turns);
+                let place = format!("{}[{at}].content[{nth}]", cx.turns);
                 if let Part::ToolResult(result) = part {
                     results = true;
                     pieces.append(&mut place_result(cx, result, &place, calls)?);
@@ -186,7 +190,7 @@ impl<'r> Conversation<'r> {
         }
         let mut content = responses(cx, calls);
         if let Some(at) = empty.filter(|_| content.is_empty() && pieces.is_empty()) {
-            return Err(Untranslatable::new(format!("{}[{at}].content", cx.names.turns), "the message is empty"));
+            return Err(Untranslatable::new(format!("{}[{at}].content", cx.turns), "the message is empty"));
         }
         content.append(&mut pieces);
         if !content.is_empty() {
@@ -205,16 +209,16 @@ impl<'r> Conversation<'r> {
             if last.pieces.iter().any(words) {
                 let at = cx.request.turns.len().saturating_sub(1);
                 return Err(Untranslatable::new(
-                    format!("{}[{at}]", cx.names.turns),
+                    format!("{}[{at}]", cx.turns),
                     "Gemini models do not continue an assistant message; end with a user message",
                 ));
             }
             // Left behind by clients that store an empty reply.
-            cx.losses.drop(cx.names.turns);
+            cx.losses.drop(cx.turns);
             self.contents.pop();
         }
         if self.contents.first().is_none_or(|c| c.role == Speaker::Model) {
-            cx.losses.approx(cx.names.turns);
+            cx.losses.approx(cx.turns);
             let pieces = vec![Piece::text(JsonStr::escape(OPENING))];
             self.contents.insert(0, Content { role: Speaker::User, pieces });
         }
@@ -234,14 +238,14 @@ fn place_result<'r>(
     let inside = cx.model.media_in_results;
     let Some(asked) = calls.answer(&result.call_id) else {
         // A result nobody asked for is a 400: it becomes the user's words.
-        cx.losses.approx(format!("{}.tool_result", cx.names.turns));
+        cx.losses.approx(format!("{}.tool_result", cx.turns));
         let label = JsonStr::owned(&format!("[result of tool call {}]", result.call_id.text()));
         let mut pieces = vec![Piece::text(label), Piece::text(text)];
         pieces.extend(media.into_iter().map(|m| Piece::plain(Kind::Inline(m))));
         return Ok(pieces);
     };
     if asked.answer.is_some() {
-        cx.losses.approx(format!("{}.tool_result", cx.names.turns));
+        cx.losses.approx(format!("{}.tool_result", cx.turns));
     }
     let mut behind = Vec::new();
     let mut response = Response {
@@ -254,7 +258,7 @@ fn place_result<'r>(
     if inside {
         response.media = media;
     } else if !media.is_empty() {
-        cx.losses.approx(format!("{}.tool_result.media", cx.names.turns));
+        cx.losses.approx(format!("{}.tool_result.media", cx.turns));
         let label = format!("[media from tool call {}]", response.name.text());
         behind.push(Piece::text(JsonStr::owned(&label)));
         behind.extend(media.into_iter().map(|m| Piece::plain(Kind::Inline(m))));
@@ -267,7 +271,7 @@ fn place_result<'r>(
 fn responses<'r>(cx: &mut Context<'r>, calls: &mut Calls<'r>) -> Vec<Piece<'r>> {
     let responses = calls.list.drain(..).map(|asked| {
         let response = asked.answer.unwrap_or_else(|| {
-            cx.losses.approx(format!("{}.tool_result", cx.names.turns));
+            cx.losses.approx(format!("{}.tool_result", cx.turns));
             Response {
                 name: asked.name,
                 id: asked.id,
@@ -284,9 +288,9 @@ fn responses<'r>(cx: &mut Context<'r>, calls: &mut Calls<'r>) -> Vec<Piece<'r>> 
 /// Instructions in the middle stay where they are, as a marked note in the user's words: hoisting them would reorder
 /// them and spoil the cached prefix.
 fn note<'r>(cx: &mut Context<'r>, turn: &'r Turn<'r>, pieces: &mut Vec<Piece<'r>>) {
-    for piece in parts::texts(cx, turn, cx.names.turns) {
+    for piece in parts::texts(cx, turn, cx.turns) {
         let Kind::Text(text) = piece.kind else { continue };
-        cx.losses.approx(format!("{}.role", cx.names.turns));
+        cx.losses.approx(format!("{}.role", cx.turns));
         let mut note = JsonStr::owned("<system-note>");
         note.push(&text);
         note.push(&JsonStr::escape("</system-note>"));
@@ -311,7 +315,7 @@ pub(super) fn own<'r>(cx: &mut Context<'r>, state: Option<&Opaque<'r>>) -> Optio
     if state.fits(OpaqueKind::GeminiSignature, cx.target.provider, cx.target.model) {
         return Some(state.data.clone());
     }
-    cx.losses.drop(format!("{}.thinking", cx.names.turns));
+    cx.losses.drop(format!("{}.thinking", cx.turns));
     None
 }
 
@@ -321,13 +325,22 @@ fn thought<'r>(cx: &mut Context<'r>, reasoning: &'r Reasoning<'r>) -> Option<Jso
         Reasoning::Thinking { signature: Some(state), .. } | Reasoning::Redacted { data: state, .. } => {
             own(cx, Some(state))
         }
-        Reasoning::Field { name: "reasoning_details", .. } => {
-            cx.losses.drop(format!("{}.reasoning_details", cx.names.turns));
-            None
+        Reasoning::Field { name: "reasoning_details", raw } => {
+            // Ours stand in envelopes; an entry of another provider's is its own.
+            let states = elements(raw).unwrap_or_default().into_iter().filter_map(|entry| {
+                let data = Members::of(entry).ok()?.take_str("data").ok()??;
+                is_sealed(&data).then(|| Opaque::read(OpaqueKind::GeminiSignature, data))?
+            });
+            let mine = |s: &Opaque<'_>| s.fits(OpaqueKind::GeminiSignature, cx.target.provider, cx.target.model);
+            let found = states.into_iter().find(mine).map(|s| s.data);
+            if found.is_none() {
+                cx.losses.drop(format!("{}.reasoning_details", cx.turns));
+            }
+            found
         }
         // Words without state serve no model: nothing is lost that a provider would have read.
         Reasoning::Thinking { .. } | Reasoning::Field { .. } => {
-            cx.losses.drop(format!("{}.thinking", cx.names.turns));
+            cx.losses.drop(format!("{}.thinking", cx.turns));
             None
         }
     }

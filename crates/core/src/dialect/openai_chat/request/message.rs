@@ -165,10 +165,24 @@ fn call(raw: &RawValue) -> Result<Part<'_>, WireError> {
         ToolKind::Function => arguments(&mut body),
     };
     let id = m.need_str("id")?;
+    let opaque = signature(&m, &body);
     let cache = m.take("cache_control").map(CacheMark);
     let mut ext = rest(m);
     rest_under(key, body, &mut ext);
-    Ok(Part::ToolCall(ToolCall { id, name, arguments, kind, opaque: None, cache, ext }))
+    Ok(Part::ToolCall(ToolCall { id, name, arguments, kind, opaque, cache, ext }))
+}
+
+/// The thought signature of a call, where Google's compatible endpoint puts it, and where other tools were seen to
+/// (<https://ai.google.dev/gemini-api/docs/openai>). It stays among the members, too: the same dialect sends it on.
+fn signature<'a>(call: &Members<'a>, function: &Members<'a>) -> Option<Opaque<'a>> {
+    let inside = |m: &Members<'a>, key: &str| m.get(key).and_then(|raw| Members::of(raw).ok());
+    let google = inside(call, "extra_content").and_then(|extra| inside(&extra, "google"));
+    let fields = inside(call, "provider_specific_fields");
+    [google.as_ref(), Some(function), fields.as_ref()]
+        .into_iter()
+        .flatten()
+        .find_map(|m| m.get("thought_signature").and_then(JsonStr::from_raw))
+        .and_then(|field| Opaque::read(OpaqueKind::GeminiSignature, field))
 }
 
 /// Arguments as JSON text in a string; some send the object itself (pitfall 19).

@@ -79,6 +79,14 @@ fn signed(index: u64, text: Option<&JsonStr<'_>>, signature: &Opaque<'_>, contex
     o.str("signature", &signature.data);
 }
 
+/// The thought signature of a call, where Google's compatible endpoint puts it
+/// (<https://ai.google.dev/gemini-api/docs/openai>).
+fn call_state(state: Option<&Opaque<'_>>, o: &mut Obj<'_>) {
+    if let Some(state) = state.filter(|s| s.kind == OpaqueKind::GeminiSignature) {
+        o.obj("extra_content", |o| o.obj("google", |o| o.str("thought_signature", &state.data)));
+    }
+}
+
 /// State in `reasoning_details`: Anthropic's as OpenRouter tells it, any other in an envelope.
 fn encrypted(index: u64, state: &Opaque<'_>, context: &ReplyContext, o: &mut Obj<'_>) {
     o.text("type", "reasoning.encrypted");

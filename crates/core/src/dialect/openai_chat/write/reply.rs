@@ -108,7 +108,7 @@ fn cited(block: &Block) -> &[Citation<'static>] {
 }
 
 fn call(block: &Block, a: &mut Arr<'_>) {
-    let Block::ToolCall { id, name, kind, arguments, .. } = block else { return };
+    let Block::ToolCall { id, name, kind, arguments, opaque } = block else { return };
     a.obj(|o| {
         o.str("id", id);
         match kind {
@@ -132,5 +132,6 @@ fn call(block: &Block, a: &mut Arr<'_>) {
                 });
             }
         }
+        super::call_state(opaque.as_ref(), o);
     });
 }

@@ -85,7 +85,7 @@ impl StreamEncoder {
                 });
             }
             BlockStart::Refusal | BlockStart::Text => self.open = Open::Words,
-            BlockStart::ToolCall { id, name, kind, .. } => {
+            BlockStart::ToolCall { id, name, kind, opaque } => {
                 let index = self.calls;
                 self.calls += 1;
                 self.said = true;
@@ -98,6 +98,7 @@ impl StreamEncoder {
                         o.str("name", name);
                         o.text(body, "");
                     });
+                    super::call_state(opaque.as_ref(), o);
                 });
             }
         }
