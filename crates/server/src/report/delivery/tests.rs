@@ -2,7 +2,7 @@
 
 use apex_core::report::aepipe::is_accepted;
 use apex_core::url::Base;
-use apex_testkit::{Script, Step, Upstream};
+use apex_testkit::{Script, Upstream};
 use http::Method;
 
 use super::super::Counts;
@@ -82,7 +82,7 @@ fn what_fails_is_tried_again_until_it_is_taken() {
         Script::json(429, "{}"),
         Script::json(200, "<html>"),
         Script::raw("not HTTP"),
-        Script::new([Step::Reset]),
+        Script::json(200, r#"{"ok":true}"#).reset_after(2),
         Script::json(200, r#"{"ok":true}"#).cut_after(4),
         Script::hang(),
     ] {
