@@ -65,7 +65,9 @@ fn is_stored(value: &[u8], catalog: &Catalog) -> bool {
 pub(crate) fn secrets(catalog: &Catalog) -> impl Iterator<Item = &Secret> {
     let cloudflare = catalog.cloudflare.as_ref().and_then(|c| c.token.as_ref());
     let keys = catalog.providers.values().filter_map(|p| p.api_key.as_ref());
-    catalog.gateway_token.iter().chain(cloudflare).chain(keys).chain(catalog.aepipe.iter().map(|sink| &sink.token))
+    let telemetry = catalog.otel.iter().flat_map(|otel| &otel.secrets);
+    let sinks = catalog.aepipe.iter().map(|sink| &sink.token).chain(telemetry);
+    catalog.gateway_token.iter().chain(cloudflare).chain(keys).chain(sinks)
 }
 
 /// Does a passthrough request carry a secret of the gateway in any header or in its URL?

@@ -18,7 +18,7 @@ use crate::redact;
 use crate::refusal::echo;
 use crate::reply::Whole;
 use crate::time::Timestamp;
-use crate::trace_context::TraceContext;
+use crate::trace_context::{Span, TraceContext};
 
 /// The facts of one exchange.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +38,8 @@ pub struct Record {
     pub user_agent: Option<String>,
     /// The trace the client's request is part of.
     pub parent: Option<TraceContext>,
+    /// The gateway's own span, where traces are on.
+    pub span: Option<Span>,
     pub client_dialect: Option<Dialect>,
     pub upstream_dialect: Option<Dialect>,
     /// Provider id, or the host in passthrough.
@@ -107,6 +109,8 @@ impl Record {
             let title = format!("client {} {}", head.method, redact::uri(&head.uri));
             redact::head(&title, headers)
         });
+        let parent = TraceContext::of(headers);
+        let span = catalog.otel.as_ref().map(|o| Span::begin(arrival.request_id, parent.as_ref(), o.ratio));
         Box::new(Self {
             request_id: arrival.request_id.to_owned(),
             started: arrival.now,
@@ -116,7 +120,8 @@ impl Record {
             label: named(headers, &HeaderName::from_static(TYPE)).map(|text| echo(&text)),
             client: arrival.client,
             user_agent: named(headers, &http::header::USER_AGENT).map(|text| echo(&text)),
-            parent: TraceContext::of(headers),
+            parent,
+            span,
             client_dialect: Some(dialect),
             custom_cost: named(headers, &HeaderName::from_static("cf-aig-custom-cost"))
                 .filter(|text| text.len() <= MAX_CUSTOM_COST),

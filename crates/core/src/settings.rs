@@ -37,6 +37,7 @@ pub struct Settings {
     /// Directory of what the native server keeps; default: the user's data directory.
     pub data_dir: Option<String>,
     pub metrics: Metrics,
+    pub otel: Otel,
     /// Prices besides those the program comes with.
     pub prices: crate::price::Written,
 }
@@ -180,6 +181,23 @@ pub struct Metrics {
     pub listen: Option<String>,
     /// `listen` may be an address that others can reach.
     pub public: Option<bool>,
+}
+
+/// Traces for an OpenTelemetry collector; natively only.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Otel {
+    /// Base URL of an OTLP endpoint that takes HTTP with protobuf; `/v1/traces` is appended. None is off.
+    pub endpoint: Option<String>,
+    /// The whole URL for traces; wins over `endpoint`.
+    pub traces_endpoint: Option<String>,
+    /// `name=value` pairs with commas between them, for the requests to the endpoint.
+    pub headers: Option<String>,
+    pub service_name: Option<String>,
+    /// `name=value` pairs with commas between them.
+    pub resource_attributes: Option<String>,
+    /// Part of the traces that begin here and are recorded, from 0 to 1.
+    pub ratio: Option<f64>,
 }
 
 /// One thing that is wrong with the configuration.

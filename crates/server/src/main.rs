@@ -16,6 +16,7 @@ mod listener;
 mod local;
 mod log;
 mod metrics;
+mod otel;
 mod platform;
 mod reload;
 mod report;
@@ -138,8 +139,14 @@ fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
     let metrics = Metrics::new();
     let counter = metrics::Counter::new(metrics.clone());
     let aepipe = |store| Box::new(Aepipe::new(store));
-    let sinks: Vec<Box<dyn Sink>> =
-        vec![Box::new(lines), Box::new(requests), Box::new(counter), aepipe(Store::Requests), aepipe(Store::Raw)];
+    let sinks: Vec<Box<dyn Sink>> = vec![
+        Box::new(lines),
+        Box::new(requests),
+        Box::new(counter),
+        aepipe(Store::Requests),
+        aepipe(Store::Raw),
+        Box::new(otel::Traces::new()),
+    ];
     let reporting = Reporting::start(sinks, &snapshot)?;
     let main = Builder::new_current_thread().enable_all().max_blocking_threads(threads).build()?;
     let shared = Arc::new(Shared {

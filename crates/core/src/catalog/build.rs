@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::otel;
 use super::providers::mock_provider;
 use super::{
     Aepipe, AllowedHost, Catalog, Cloudflare, Host, Limits, Metrics, Passthrough, PassthroughMode, RequestLog, Surface,
@@ -35,8 +36,8 @@ impl Catalog {
 /// A catalog being built.
 pub(super) struct Build<'s> {
     pub(super) settings: &'s Settings,
-    host: Host,
-    problems: Vec<Problem>,
+    pub(super) host: Host,
+    pub(super) problems: Vec<Problem>,
 }
 
 impl Build<'_> {
@@ -81,6 +82,7 @@ impl Build<'_> {
         let mut catalog = Catalog {
             prices: self.prices(&providers),
             metrics: self.metrics(),
+            otel: otel::read(self),
             gateway_token,
             providers,
             default_provider: settings.default_provider.clone(),

@@ -1,6 +1,7 @@
 //! What the configuration means: parsed, complete, immutable. One snapshot serves a request from start to end.
 
 mod build;
+mod otel;
 mod providers;
 
 use std::collections::BTreeMap;
@@ -40,6 +41,7 @@ pub struct Catalog {
     pub masks: Arc<Masks>,
     pub prices: Book,
     pub metrics: Metrics,
+    pub otel: Option<Otel>,
 }
 
 /// Metrics for Prometheus.
@@ -48,6 +50,20 @@ pub struct Metrics {
     pub enabled: bool,
     /// They are at `/metrics` of the gateway itself.
     pub here: bool,
+}
+
+/// Where traces go.
+#[derive(Clone, Debug)]
+pub struct Otel {
+    /// The endpoint with its whole path.
+    pub traces: crate::url::Base,
+    pub headers: Vec<(http::HeaderName, Secret)>,
+    /// Their values without the scheme before a credential.
+    pub secrets: Vec<Secret>,
+    /// `service.name` and the rest, in order.
+    pub resource: Vec<(String, String)>,
+    /// Part of the traces that begin here and are recorded.
+    pub ratio: f64,
 }
 
 /// What the native server keeps of each exchange.

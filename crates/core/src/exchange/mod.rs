@@ -323,7 +323,18 @@ impl Exchange {
         }
     }
 
-    fn send(&mut self, outgoing: Outgoing, now: Timestamp) {
+    fn send(&mut self, mut outgoing: Outgoing, now: Timestamp) {
+        // A passthrough goes on as it came.
+        if let Some(span) = self.record.span.filter(|_| self.planned.is_some()) {
+            let headers = &mut outgoing.head.headers;
+            if let Some(parent) = span.header(self.record.attempts.len()) {
+                headers.insert(TRACEPARENT, parent);
+            }
+            if self.record.parent.is_none() {
+                // What a broken context says of its trace is void (W3C Trace Context, 4.3).
+                headers.remove(TRACESTATE);
+            }
+        }
         self.trace(|| {
             redact::head(
                 &format!("upstream {} {}", outgoing.head.method, redact::uri(&outgoing.head.uri)),
@@ -514,6 +525,8 @@ fn transport_failure(error: &TransportError) -> (Failure, Outcome) {
     }
 }
 
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 const EVENT_STREAM: &str = "text/event-stream";
 
 /// The media type of a reply, without parameters, in lower case.

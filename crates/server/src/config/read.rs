@@ -103,7 +103,7 @@ pub(super) struct Leaf {
 
 /// Does a value at `path` belong into no log?
 pub(super) fn is_secret(path: &str) -> bool {
-    matches!(path.rsplit('.').next(), Some("api_key" | "token" | "gateway_token"))
+    path == "otel.headers" || matches!(path.rsplit('.').next(), Some("api_key" | "token" | "gateway_token"))
 }
 
 fn at<'v>(root: &'v mut Value, path: &[String]) -> Option<&'v mut Value> {

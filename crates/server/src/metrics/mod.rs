@@ -7,6 +7,7 @@ mod names;
 mod state;
 
 pub(crate) use listener::serve;
+pub(crate) use names::route;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};

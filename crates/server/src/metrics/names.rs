@@ -64,7 +64,7 @@ pub(super) fn status(status: u16) -> String {
 }
 
 /// A route of the table; any other path is `other`.
-pub(super) fn route(record: &Record) -> &'static str {
+pub(crate) fn route(record: &Record) -> &'static str {
     const ROUTES: &[&str] = &[
         "/v1/chat/completions",
         "/v1/messages",

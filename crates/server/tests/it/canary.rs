@@ -14,6 +14,8 @@ const CLOUDFLARE: &str = "canary-cloudflare-token-0002";
 const STORED: &str = "canary-stored-openai-0003";
 const STORED_OTHER: &str = "canary-stored-anthropic-0004";
 
+const TELEMETRY: &str = "canary-telemetry-0005";
+
 /// Headers of clients that carry credentials, or look like it.
 const HEADERS: &[&str] = &[
     "api-key",
@@ -73,6 +75,8 @@ fn everything(gateway: &Gateway, sink: &[Recorded]) -> Vec<(String, String)> {
 #[test]
 fn no_credential_is_in_any_report() {
     let (upstream, (sink, aepipe)) = (Upstream::start(), sinks::aepipe());
+    sink.on_path("/v1/traces", Script::json(200, ""));
+    let traces = format!("[otel]\nendpoint = \"{}\"\nheaders = \"authorization=Bearer {TELEMETRY}\"\n", sink.url());
     let dir = Dir::new();
     let url = upstream.url();
     dir.write(
@@ -82,7 +86,7 @@ fn no_credential_is_in_any_report() {
              [cloudflare]\naccount_id = \"acc\"\ngateway_id = \"gw\"\ntoken = \"{CLOUDFLARE}\"\nbase_url = \"{url}/cf\"\n\
              [providers.openai]\napi_key = \"{STORED}\"\nbase_url = \"{url}/openai/v1\"\nvia = \"direct\"\n\
              [providers.anthropic]\napi_key = \"{STORED_OTHER}\"\nvia = \"cloudflare\"\n\
-             [passthrough]\nallow_hosts = [\"{url}\"]\n[log]\nbodies = true\n{aepipe}"
+             [passthrough]\nallow_hosts = [\"{url}\"]\n[log]\nbodies = true\n{aepipe}{traces}"
         ),
     );
     let gateway = Gateway::start_in(dir, &["--listen", "127.0.0.1:0"]);
@@ -102,7 +106,8 @@ fn no_credential_is_in_any_report() {
             .header("x-upstream-token", "canary-upstream-token")
     };
     let own = marker("authorization");
-    let everything_at_once = format!("{GATEWAY} {CLOUDFLARE} {STORED} {STORED_OTHER} {own} {}", sinks::SINK_TOKEN);
+    let everything_at_once =
+        format!("{GATEWAY} {CLOUDFLARE} {STORED} {STORED_OTHER} {own} {TELEMETRY} {}", sinks::SINK_TOKEN);
     let query = "?key=canary-query-key-1&access_token=canary-query-token&alt=sse";
 
     // The gateway's key, quoted by the client and by the provider, whole and in an error.
@@ -143,10 +148,21 @@ fn no_credential_is_in_any_report() {
 
     sinks::entries_when(&sink, 8, "/raw/log", "logs");
     let requests = sink.wait_until(PATIENCE, |all| sinks::entries(all, "/ingest", "points").len() >= 8);
+    sink.wait_until(PATIENCE, |all| all.iter().filter(|r| r.path() == "/v1/traces").any(|r| !r.body.is_empty()));
+    let mut metrics = gateway.connect();
+    metrics.say(&format!("GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-api-key: {GATEWAY}\r\n\r\n"));
+    let metrics = metrics.rest();
+    assert!(metrics.contains("gateway_requests_total"), "{metrics}");
     gateway.signal("TERM");
     gateway.wait_for_log("\"sink\":\"aepipe-raw\",\"produced\":8,\"delivered\":8,\"dropped\":0");
-    let mut all = everything(&gateway, &requests);
-    all.extend([("an error".to_owned(), refused), ("a refusal".to_owned(), wrong)]);
+    gateway.wait_for_log("\"sink\":\"otlp\",\"produced\":8,\"delivered\":8,\"dropped\":0");
+    drop(requests);
+    let mut all = everything(&gateway, &sink.requests());
+    all.extend([
+        ("the metrics".to_owned(), metrics),
+        ("an error".to_owned(), refused),
+        ("a refusal".to_owned(), wrong),
+    ]);
     assert!(all.iter().any(|(_, text)| text.contains("request_body")), "bodies are looked at");
     for (name, text) in &all {
         let found =

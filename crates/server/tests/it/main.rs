@@ -28,4 +28,6 @@ mod sinks;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]
+mod traces;
+#[cfg(test)]
 mod whole;

@@ -192,7 +192,8 @@ fn a_bad_sink_costs_records_and_nothing_else() {
                     sink.on(|_| true, script);
                     sink.url()
                 });
-                let mut gateway = Scripted::start(&config(&url));
+                let traces = format!("[otel]\nendpoint = \"{url}\"\n");
+                let mut gateway = Scripted::start(&format!("{}{traces}", config(&url)));
                 for _ in 0..20 {
                     let (status, answer, took) = ask(&gateway);
                     assert_eq!((status, &answer), (200, want), "{how}");
@@ -200,7 +201,7 @@ fn a_bad_sink_costs_records_and_nothing_else() {
                     assert!(took < PATIENCE, "{how}: {took:?}");
                 }
                 end(&mut gateway);
-                for name in ["aepipe-requests", "aepipe-raw"] {
+                for name in ["aepipe-requests", "aepipe-raw", "otlp"] {
                     assert_eq!(balance(&gateway, name), (20, 0, 20), "{how}");
                 }
             });
