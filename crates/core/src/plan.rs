@@ -187,6 +187,7 @@ pub fn way(
         (Some(path), _) => path,
         (None, Dialect::OpenAiChat) if operation.is_chat() => "chat/completions",
         (None, Dialect::Anthropic) if operation.is_chat() => "messages",
+        (None, Dialect::Cohere) if operation.is_chat() => "chat",
         (None, Dialect::OpenAiResponses) if operation.is_chat() => "responses",
         (None, _) => operation.path(),
     };
@@ -267,7 +268,8 @@ fn refuse_adjustments(ticket: &Ticket, losses: &Losses) -> Result<(), Refusal> {
 /// The prefix of the model's name when the request goes over Cloudflare's compat surface.
 fn compat_prefix(provider: &Provider, operation: Operation, catalog: &Catalog) -> Option<&'static str> {
     let (cloudflare, path) = (catalog.cloudflare.as_ref()?, provider.cloudflare.as_ref()?);
-    let wanted = cloudflare.surface == Surface::Compat || path.native.is_empty();
+    let beside = operation == Operation::ChatCompletions && path.chat_by_compat;
+    let wanted = cloudflare.surface == Surface::Compat || path.native.is_empty() || beside;
     // Where the provider speaks Responses, there is a path for it.
     let served = !path.native.is_empty() && provider.dialects.contains(&Dialect::OpenAiResponses);
     let chat = operation.is_chat() && !(operation == Operation::Responses && served);
@@ -446,7 +448,8 @@ fn head(
         let own = match upstream {
             Dialect::Anthropic => "anthropic-",
             Dialect::Gemini => "x-goog-",
-            Dialect::Cohere | Dialect::OpenAiChat | Dialect::OpenAiResponses => "openai-",
+            Dialect::Cohere => "cohere-",
+            Dialect::OpenAiChat | Dialect::OpenAiResponses => "openai-",
         };
         let foreign =
             |name: &str| ["anthropic-", "openai-", "x-goog-"].into_iter().any(|p| p != own && name.starts_with(p));

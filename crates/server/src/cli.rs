@@ -8,6 +8,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::connect::Connect;
 use crate::inspect::{When, status, when};
 
 /// An LLM gateway: OpenAI and Anthropic clients in, every provider out.
@@ -41,6 +42,8 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print the settings that point a client at this gateway, or write them
+    Connect(Connect),
     /// Print a completion script for a shell
     Completions { shell: Shell },
 }
@@ -115,6 +118,7 @@ Examples:
   apex-ai-proxy models gpt-5.5#openai            where would this model go?
   apex-ai-proxy logs --errors --since 1h         what went wrong in the last hour
   apex-ai-proxy explain req_4fKc                 everything about one request
+  apex-ai-proxy connect codex --dry-run          how Codex would be set up for this gateway
   apex-ai-proxy completions zsh > _apex-ai-proxy";
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod banner;
 mod cli;
 mod client;
 mod config;
+mod connect;
 mod connection;
 mod drain;
 mod head;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         Command::Models { names } => models(&options, &names),
         Command::Logs(asked) => inspect::logs(&sources(&options), &asked),
         Command::Explain { id, json } => inspect::explain(&sources(&options), &id, json),
+        Command::Connect(asked) => connect::connect(&asked, &Environment::of_process()),
         Command::Completions { shell } => completions(shell),
     };
     match done {

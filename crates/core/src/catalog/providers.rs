@@ -55,10 +55,11 @@ impl Build<'_> {
                 }
             }
         };
-        let path = written
-            .cloudflare_path
-            .as_deref()
-            .map(|p| CloudflarePath { native: p.trim_matches('/').to_owned(), compat: row.and_then(|r| r.compat) });
+        let path = written.cloudflare_path.as_deref().map(|p| CloudflarePath {
+            native: p.trim_matches('/').to_owned(),
+            compat: row.and_then(|r| r.compat),
+            chat_by_compat: false,
+        });
         let cloudflare_path = path.or_else(|| row.map(crate::provider::table::Row::cloudflare_path));
         let via = self.via(id, written, cloudflare, cloudflare_path.as_ref());
         Some(Provider {
@@ -116,7 +117,14 @@ impl Build<'_> {
         azure: Option<&Azure>,
     ) -> Option<Base> {
         if let Some(url) = &written.base_url {
-            return self.base(&format!("providers.{id}.base_url"), url);
+            let mut base = self.base(&format!("providers.{id}.base_url"), url)?;
+            // Written as its OpenAI clients know it: the row's paths begin further up.
+            let chat = row(id).and_then(|r| r.paths.iter().find(|(endpoint, _)| *endpoint == "chat/completions"));
+            let above = chat.and_then(|(endpoint, path)| path.strip_suffix(endpoint)).map(|p| p.trim_end_matches('/'));
+            if let Some(shorter) = above.and_then(|above| base.path.strip_suffix(above)) {
+                base.path = shorter.to_owned();
+            }
+            return Some(base);
         }
         let url = row_url?;
         if url.contains("{resource}") {

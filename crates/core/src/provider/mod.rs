@@ -105,6 +105,8 @@ pub struct CloudflarePath {
     pub native: String,
     /// Its prefix in compat model names, for example `google-ai-studio`; none is not served there.
     pub compat: Option<&'static str>,
+    /// Its Chat form lies beside its own API, and is had from the compat surface.
+    pub chat_by_compat: bool,
 }
 
 /// Azure OpenAI's extra coordinates.

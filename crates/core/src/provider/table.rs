@@ -37,7 +37,9 @@ pub struct Row {
 impl Row {
     /// Its place at Cloudflare.
     pub fn cloudflare_path(&self) -> CloudflarePath {
-        CloudflarePath { native: self.cloudflare.to_owned(), compat: self.compat }
+        let beside = self.paths.iter().any(|(endpoint, _)| *endpoint == "chat/completions");
+        let chat_by_compat = beside && self.compat.is_some() && !self.lossy.contains(&Dialect::OpenAiChat);
+        CloudflarePath { native: self.cloudflare.to_owned(), compat: self.compat, chat_by_compat }
     }
 }
 
@@ -200,28 +202,37 @@ pub const ROWS: &[Row] = &[
     Row {
         id: "cohere",
         note: None,
-        // <https://docs.cohere.com/docs/compatibility-api>
-        endpoints: &["embeddings"],
-        paths: &[],
+        // <https://docs.cohere.com/docs/compatibility-api>, <https://docs.cohere.com/v2/reference/rerank>.
+        endpoints: &["embeddings", "rerank"],
+        paths: &[
+            ("chat", "/v2/chat"),
+            ("chat/completions", "/compatibility/v1/chat/completions"),
+            ("embeddings", "/compatibility/v1/embeddings"),
+            ("rerank", "/v2/rerank"),
+        ],
         models: &[],
-        dialects: CHAT,
+        // Its own dialect keeps citations, tool plans and thinking budgets; Chat clients are relayed to its Chat form.
+        dialects: &[Dialect::Cohere, Dialect::OpenAiChat],
         lossy: &[],
-        base_url: "https://api.cohere.ai/compatibility/v1",
+        base_url: "https://api.cohere.com",
         auth_header: None,
         key_variables: &["COHERE_API_KEY", "CO_API_KEY"],
-        // Cloudflare's cohere path has only the native API: the OpenAI form is on the compat surface.
-        cloudflare: "",
+        // Documented with `v2/chat`; its Chat form is on the compat surface.
+        cloudflare: "cohere",
         compat: Some("cohere"),
         quirks: &Quirks::COHERE_COMPAT,
     },
     Row {
         id: "perplexity-ai",
-        note: Some("legacy: its Chat API ended in September 2026"),
+        note: Some(
+            "its Chat API ended in September 2026; its Agent API speaks Responses, with models like perplexity/sonar",
+        ),
         // <https://docs.perplexity.ai/api-reference/embeddings-post>
         endpoints: &["embeddings"],
-        paths: &[("embeddings", "/v1/embeddings")],
+        paths: &[("embeddings", "/v1/embeddings"), ("responses", "/v1/responses")],
         models: &[],
-        dialects: CHAT,
+        // <https://docs.perplexity.ai/docs/agent-api/overview>; Chat is kept for mirrors of the former API.
+        dialects: &[Dialect::OpenAiResponses, Dialect::OpenAiChat],
         lossy: &[],
         base_url: "https://api.perplexity.ai",
         auth_header: None,

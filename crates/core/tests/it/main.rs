@@ -11,6 +11,7 @@
 )]
 
 mod anthropic;
+mod cohere;
 mod corpus;
 mod endpoints;
 mod exchange;

@@ -1,30 +1,27 @@
 //! Cohere v2 chat: <https://docs.cohere.com/v2/reference/chat>.
 //!
-//! Not translated yet: the functions below refuse, and nothing routes here while [`TRANSLATED`] is false.
+//! An upstream's dialect only: `encode` and `turns` write requests, `reply` reads replies and streams. No route takes
+//! requests in it; what a client of it would need refuses.
+
+mod encode;
+mod reply;
+mod turns;
+
+pub use encode::encode_request;
+pub use reply::{StreamDecoder, decode_reply};
 
 use http::StatusCode;
 
-use crate::dialect::{Encoded, ReplyContext, Target};
-use crate::hub::{Aliases, Event, Failure, Reply, Request, Untranslatable};
+use crate::dialect::ReplyContext;
+use crate::hub::{Event, Failure, Reply, Request};
 use crate::json::WireError;
-use crate::provider::Quirks;
 
 /// May a request be translated to and from this dialect?
-pub const TRANSLATED: bool = false;
+pub const TRANSLATED: bool = true;
 
 /// Decodes a request.
 pub fn decode_request(_body: &str) -> Result<Request<'_>, WireError> {
-    Err(WireError::new("", "Cohere is relayed only, not translated"))
-}
-
-/// Encodes a request.
-pub fn encode_request(_request: &Request<'_>, _target: &Target<'_>) -> Result<Encoded, Untranslatable> {
-    Err(Untranslatable::new("model", "this provider speaks Cohere only, which is not translated"))
-}
-
-/// Decodes a whole reply.
-pub fn decode_reply<'a>(_body: &'a str, _quirks: &Quirks, _aliases: &Aliases) -> Result<Vec<Event<'a>>, WireError> {
-    Err(WireError::new("", "Cohere is relayed only, not translated"))
+    Err(WireError::new("", "requests in the Cohere dialect are not taken"))
 }
 
 /// Encodes a whole reply.
@@ -45,20 +42,6 @@ pub const fn has_error_envelope(_body: &[u8]) -> bool {
 /// A failure in the middle of a relayed stream.
 pub const fn encode_stream_error(_failure: &Failure, _request_id: &str) -> Vec<u8> {
     Vec::new()
-}
-
-/// Turns a stream into events.
-#[derive(Debug)]
-pub struct StreamDecoder;
-
-impl StreamDecoder {
-    pub fn new(_quirks: &Quirks, _aliases: Aliases) -> Self {
-        Self
-    }
-
-    pub fn push<'f>(&mut self, _name: Option<&str>, _data: &'f str, _out: &mut Vec<Event<'f>>) {}
-
-    pub fn finish(&mut self, _out: &mut Vec<Event<'static>>) {}
 }
 
 /// Turns events into a stream.
