@@ -23,4 +23,5 @@ mod pitfalls;
 mod prices;
 mod providers;
 mod relay;
+mod reply_headers;
 mod upstream_error;
