@@ -145,6 +145,10 @@ function seen(reply) {
     headers.delete('content-encoding');
     body = gunzipSync(body);
   }
+  if (/-gzip/.test(headers.get('x-apex-model'))) {
+    // And what is not unpacked cannot be read for its cost.
+    headers.delete('x-apex-cost');
+  }
   return {
     status: reply.status,
     whole: reply.whole,

@@ -25,6 +25,8 @@ const PLAIN: &[&str] = &[
 ];
 /// Request bodies held at a time: an isolate has 128 MB for everything.
 const BUFFERED_TOTAL: &str = "96 MiB";
+/// Bodies copied for reports, at a time.
+const CAPTURE_TOTAL: &str = "16 MiB";
 
 /// Every name that is looked for, whatever is bound.
 pub fn names() -> Vec<String> {
@@ -100,6 +102,7 @@ impl Bindings {
             }
         }
         settings.limits.buffered_total.get_or_insert_with(|| BUFFERED_TOTAL.to_owned());
+        settings.limits.capture_total.get_or_insert_with(|| CAPTURE_TOTAL.to_owned());
         // An isolate sees a part of the traffic only; the platform bounds what runs at a time.
         settings.passthrough.max_concurrent.get_or_insert(u32::MAX);
         settings.passthrough.max_concurrent_per_client.get_or_insert(u32::MAX);
@@ -254,6 +257,7 @@ mod tests {
     fn an_isolate_has_limits_of_its_own() {
         let settings = bindings(&[("GatewayToken", text("t"))]).settings().unwrap();
         assert_eq!(settings.limits.buffered_total.as_deref(), Some("96 MiB"));
+        assert_eq!(settings.limits.capture_total.as_deref(), Some("16 MiB"));
         assert_eq!(settings.passthrough.max_concurrent, Some(u32::MAX));
         let config = r#"{"limits":{"buffered_total":"1 MiB"},"passthrough":{"max_concurrent":3}}"#;
         let settings = bindings(&[("GatewayToken", text("t")), ("APEX_CONFIG", text(config))]).settings().unwrap();

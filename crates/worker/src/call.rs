@@ -5,16 +5,20 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use apex_core::capture::Tee;
+use apex_core::catalog::Catalog;
 use apex_core::exchange::{TransportError, TransportErrorKind};
+use apex_core::record::Record;
 use apex_service::ReplyBody;
 use bytes::Bytes;
 use http_body::Body as _;
 use wasm_bindgen::prelude::*;
 
-use crate::glue;
 use crate::platform::Host;
+use crate::{glue, report};
 
 /// One request, from its arrival to the end of its reply.
 pub(crate) struct Call {
@@ -29,7 +33,9 @@ pub(crate) struct Call {
     /// The reply's body is the upstream's own.
     through: Cell<bool>,
     over: Cell<bool>,
-    lines: RefCell<Vec<String>>,
+    /// The configuration it runs with, once that is known.
+    catalog: RefCell<Option<Arc<Catalog>>>,
+    records: RefCell<Vec<Box<Record>>>,
 }
 
 impl Call {
@@ -42,7 +48,8 @@ impl Call {
             left: Cell::default(),
             through: Cell::default(),
             over: Cell::default(),
-            lines: RefCell::default(),
+            catalog: RefCell::default(),
+            records: RefCell::default(),
         })
     }
 
@@ -59,10 +66,18 @@ impl Call {
         .await
     }
 
-    /// Puts a line into the log, after the reply.
-    pub(crate) fn log(&self, line: String) {
-        self.lines.borrow_mut().push(line);
-        wake(&self.background);
+    pub(crate) fn configure(&self, catalog: &Arc<Catalog>) {
+        self.catalog.replace(Some(Arc::clone(catalog)));
+    }
+
+    /// Does a report want the bodies?
+    pub(crate) fn is_captured(&self) -> bool {
+        self.catalog.borrow().as_ref().is_some_and(|catalog| catalog.capture.is_some())
+    }
+
+    /// Reports `record` when the reply is over.
+    pub(crate) fn report(&self, record: Box<Record>) {
+        self.records.borrow_mut().push(record);
     }
 
     /// The reply is over, or its rest is known.
@@ -142,18 +157,17 @@ fn wake(waker: &RefCell<Option<Waker>>) {
     }
 }
 
-/// What a request does besides answering: timers of a reply under way, and its lines for the log. The runtime waits for
-/// it, so that a client that leaves does not end it.
+/// What a request does besides answering: timers of a reply under way, and its reports. The runtime waits for it, so that
+/// a client that leaves does not end it.
 pub(crate) async fn background(call: Rc<Call>) {
     std::future::poll_fn(|cx| {
         call.background.replace(Some(cx.waker().clone()));
         call.advance();
-        for line in call.lines.take() {
-            glue::log(&line);
-        }
         if call.over.get() { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
+    let catalog = call.catalog.take();
+    report::tell(call.records.take(), catalog.as_ref().and_then(|catalog| catalog.aepipe.as_ref())).await;
 }
 
 /// How JavaScript says that the client left.
@@ -168,6 +182,25 @@ impl Leave {
         if let Some(call) = self.0.upgrade() {
             call.leave();
         }
+    }
+}
+
+/// How JavaScript shows the client's body as it goes by.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub(crate) struct Copy(Tee);
+
+#[wasm_bindgen]
+#[allow(unreachable_pub, reason = "wasm-bindgen exports public functions only")]
+impl Copy {
+    pub fn push(&self, chunk: &[u8]) {
+        self.0.push(chunk);
+    }
+}
+
+impl Copy {
+    pub(crate) const fn new(tee: Tee) -> Self {
+        Self(tee)
     }
 }
 

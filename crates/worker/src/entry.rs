@@ -60,6 +60,7 @@ async fn answer(call: &Rc<Call>, env: &JsValue) -> Result<web_sys::Response, JsV
         Ok(catalog) => catalog,
         Err(problem) => return misconfigured(call, &head, &problem),
     };
+    call.configure(&catalog);
     let peer = Peer { address: text_of(&head, "cf-connecting-ip").and_then(|ip| ip.parse().ok()) };
     let announced = text_of(&head, header::CONTENT_LENGTH.as_str()).and_then(|length| length.parse().ok());
     let host = Host(Rc::clone(call));

@@ -30,6 +30,28 @@ function looksWhole(bytes) {
   return bytes[0] === 0x7b && bytes[bytes.length - 1] === 0x7d;
 }
 
+// `body` as it comes, each piece shown to `copy` on its way.
+function watched(body, length, copy) {
+  const { readable, writable } = length === null ? new IdentityTransformStream() : new FixedLengthStream(BigInt(length));
+  const reader = body.getReader();
+  const writer = writable.getWriter();
+  (async () => {
+    try {
+      for (let step; !(step = await reader.read()).done; ) {
+        copy.push(step.value);
+        await writer.write(step.value);
+      }
+      await writer.close();
+    } catch (error) {
+      writer.abort(error).catch(() => {});
+      reader.cancel(error).catch(() => {});
+    } finally {
+      copy.free();
+    }
+  })();
+  return readable;
+}
+
 // `prefix`, then `body` as it comes.
 function after(prefix, body) {
   const { readable, writable } = new IdentityTransformStream();
@@ -72,6 +94,28 @@ export function log(line) {
   console.log(line);
 }
 
+// Resolves after what is ready now: an answer among it is on its way.
+export function turn() {
+  return new Promise((done) => setTimeout(done, 0));
+}
+
+// The longest answer to a report that is read.
+const REPORT_ANSWER = 64 << 10;
+
+// Sends a report; the status and the beginning of the answer.
+export async function post(url, head, bytes, milliseconds) {
+  const signal = AbortSignal.timeout(milliseconds);
+  const reply = await fetch(url, { method: "POST", headers: parsed(head), body: bytes, redirect: "manual", signal });
+  const decoder = new TextDecoder();
+  let said = "";
+  const reader = reply.body?.getReader();
+  for (let step; reader && said.length < REPORT_ANSWER && !(step = await reader.read()).done; ) {
+    said += decoder.decode(step.value, { stream: true });
+  }
+  reader?.cancel().catch(() => {});
+  return `${reply.status}\n${said}`;
+}
+
 export class Call {
   constructor(request, leave) {
     this.request = request;
@@ -104,10 +148,11 @@ export class Call {
     return (await this.asked.read()).value;
   }
 
-  // Sends a request upstream; the reply's status and headers as text.
-  async open(url, method, head, bytes, streamed) {
+  // Sends a request upstream; the reply's status and headers as text. `copy` sees the client's body, where one is given.
+  async open(url, method, head, bytes, streamed, copy) {
     this.fetching = new AbortController();
-    const client = streamed ? this.request.body : null;
+    const length = this.request.headers.get("content-length");
+    const client = !streamed ? null : copy ? watched(this.request.body, length, copy) : this.request.body;
     const body = client === null ? bytes : bytes === undefined ? client : after(bytes, client);
     const init = { method, headers: parsed(head), body, redirect: "manual", signal: this.fetching.signal };
     const reply = await fetch(url, init);

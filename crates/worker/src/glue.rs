@@ -3,7 +3,7 @@
 use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 
-use crate::call::{Feed, Leave};
+use crate::call::{Copy, Feed, Leave};
 
 #[wasm_bindgen(module = "/src/glue.js")]
 extern "C" {
@@ -13,6 +13,8 @@ extern "C" {
     pub(crate) fn arm(milliseconds: f64, closure: &Closure<dyn FnMut()>) -> JsValue;
     pub(crate) fn disarm(timer: &JsValue);
     pub(crate) fn log(line: &str);
+    pub(crate) async fn turn();
+    pub(crate) fn post(url: &str, head: &str, bytes: Uint8Array, milliseconds: u32) -> js_sys::Promise;
 
     #[derive(Debug)]
     pub(crate) type Call;
@@ -34,6 +36,7 @@ extern "C" {
         head: &str,
         bytes: Option<Uint8Array>,
         streamed: bool,
+        copy: Option<Copy>,
     ) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(method)]
     pub(crate) fn pump(this: &Call, feed: Feed);

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use apex_core::address::is_public;
 use apex_core::exchange::{Outgoing, Reach, TransportError, TransportErrorKind};
-use apex_core::record::{self, Record};
+use apex_core::record::Record;
 use apex_core::time::{Seed, Timestamp};
 use apex_service::{Gauge, OutgoingBody, Platform};
 use bytes::Bytes;
@@ -19,7 +19,7 @@ use http_body::Frame;
 use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 
-use crate::call::{Call, Feed, Slot};
+use crate::call::{Call, Copy, Feed, Slot};
 use crate::{glue, text};
 
 /// Bodies of up to this announced size are taken in one piece.
@@ -83,15 +83,18 @@ impl Platform for Host {
         if outgoing.reach == Reach::Public && !may_be_public(&outgoing.origin.host) {
             return Err(failed(TransportErrorKind::Forbidden, "not a public address".to_owned()));
         }
-        let (bytes, streamed) = match body {
-            OutgoingBody::Bytes(bytes) => (bytes, false),
-            OutgoingBody::Client { prefix, body, .. } => (prefix, body.call.js.has_body()),
+        let (bytes, streamed, copy) = match body {
+            OutgoingBody::Bytes(bytes) => (bytes, false, None),
+            // The runtime carries it, unless a report wants to know it.
+            OutgoingBody::Client { prefix, body, tee } => {
+                (prefix, body.call.js.has_body(), self.0.is_captured().then(|| Copy::new(tee)))
+            }
         };
         let bytes = bytes.filter(|b| !b.is_empty()).map(|b| Uint8Array::from(&b[..]));
         let guard = Unanswered(Some(Rc::clone(&self.0)));
         let method = outgoing.head.method.as_str();
         let headers = text::headers(&outgoing.head.headers);
-        let opened = self.0.js.open(&outgoing.head.uri.to_string(), method, &headers, bytes, streamed).await;
+        let opened = self.0.js.open(&outgoing.head.uri.to_string(), method, &headers, bytes, streamed, copy).await;
         drop(outgoing);
         guard.answered();
         match opened {
@@ -115,7 +118,7 @@ impl Platform for Host {
     }
 
     fn report(&self, record: Box<Record>) {
-        self.0.log(record::line::json(&record.seal()));
+        self.0.report(record);
     }
 
     fn gauge(&self) -> &Gauge {

@@ -113,7 +113,8 @@ impl Exchange {
     /// wants to know how it ends: neither a report nor a count of what is in flight.
     pub fn may_hand_through(&self) -> bool {
         let waiting = matches!(self.state, State::Body(_)) && self.steps.is_empty();
-        waiting && self.planned.is_none() && self.replied && !self.catalog.passthrough.is_counted()
+        let watched = self.catalog.capture.is_some() || self.catalog.passthrough.is_counted();
+        waiting && self.planned.is_none() && self.replied && !watched
     }
 
     fn deadline(&self) -> Timestamp {
