@@ -1,5 +1,6 @@
 // What only a Worker has: bindings and secrets, and the runtime's ways of telling that a client left.
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { startWorker } from './host.mjs';
@@ -155,6 +156,40 @@ test('what is counted is not handed through', () =>
   using(handing({ max_concurrent: 5 }), async (url, records) => {
     assert.equal((await send(url, through('gpt-5.5', { stream: true }))).whole, true);
     assert.equal((await records(1))[0].outcome, 'completed');
+  }));
+
+// Waits until the upstream has the request, which it does not answer, and breaks the connection off.
+async function reset(url, { path, headers, body }) {
+  const { hostname, port } = new URL(url);
+  const asked = http.request({ hostname, port, path, method: 'POST', headers: { ...headers, 'content-length': Buffer.byteLength(body) } });
+  asked.on('error', () => {});
+  asked.end(body);
+  for (const end = Date.now() + 5000; Date.now() < end && (await upstream.requests()).length === 0; ) await new Promise((done) => setTimeout(done, 10));
+  asked.socket.resetAndDestroy();
+}
+
+// The local runtime tells of a connection that is reset, and of one that is closed only with the next write.
+for (const [what, asked, options] of [
+  ['an answer', request('gpt-5.5-hang#openai'), READY],
+  ['a stream', request('gpt-5.5-hang#openai', { stream: true }), READY],
+  ['a passthrough', through('gpt-5.5-hang'), handing()],
+]) {
+  test(`a client that resets its connection before ${what} begins cancels the upstream`, () =>
+    using(options, async (url, records) => {
+      await reset(url, asked);
+      await upstream.waitForOutcome('client_gone');
+      const [record] = await records(1);
+      assert.deepEqual([record.outcome, record.status], ['client_gone', 499]);
+    }));
+}
+
+// A client that merely closes is not noticed before an answer begins: the wait has an end all the same.
+test('an upstream that does not answer in time is given up', () =>
+  using({ bindings: { ...READY.bindings, APEX_CONFIG: JSON.stringify({ ...PROVIDERS, timeouts: { first_byte: 1 } }) } }, async (url, records) => {
+    const reply = await send(url, request('gpt-5.5-hang#openai'));
+    assert.equal(reply.status, 504);
+    await upstream.waitForOutcome('client_gone');
+    assert.equal((await records(1))[0].outcome, 'upstream_timeout');
   }));
 
 test('each exchange has one record', () =>
