@@ -35,7 +35,7 @@ pub(crate) struct Call {
     over: Cell<bool>,
     /// The configuration it runs with, once that is known.
     catalog: RefCell<Option<Arc<Catalog>>>,
-    records: RefCell<Vec<Box<Record>>>,
+    record: RefCell<Option<Box<Record>>>,
 }
 
 impl Call {
@@ -49,7 +49,7 @@ impl Call {
             through: Cell::default(),
             over: Cell::default(),
             catalog: RefCell::default(),
-            records: RefCell::default(),
+            record: RefCell::default(),
         })
     }
 
@@ -77,7 +77,7 @@ impl Call {
 
     /// Reports `record` when the reply is over.
     pub(crate) fn report(&self, record: Box<Record>) {
-        self.records.borrow_mut().push(record);
+        self.record.replace(Some(record));
     }
 
     /// The reply is over, or its rest is known.
@@ -166,8 +166,10 @@ pub(crate) async fn background(call: Rc<Call>) {
         if call.over.get() { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
-    let catalog = call.catalog.take();
-    report::tell(call.records.take(), catalog.as_ref().and_then(|catalog| catalog.aepipe.as_ref())).await;
+    let (record, catalog) = (call.record.take(), call.catalog.take());
+    if let Some(record) = record {
+        report::tell(record, catalog.as_ref().and_then(|catalog| catalog.aepipe.as_ref())).await;
+    }
 }
 
 /// How JavaScript says that the client left.

@@ -14,19 +14,17 @@ use crate::{glue, text};
 /// How long an aepipe may take, in milliseconds; the runtime waits half a minute for what goes on after an answer.
 const PATIENCE: u32 = 10_000;
 
-/// Tells the log of `records`, and `sink`, if there is one. Never fails: what goes wrong is a line in the log.
-pub(crate) async fn tell(records: Vec<Box<Record>>, sink: Option<&Aepipe>) {
-    if sink.is_some() && !records.is_empty() {
+/// Tells the log of `record`, and `sink`, if there is one. Never fails: what goes wrong is a line in the log.
+pub(crate) async fn tell(record: Box<Record>, sink: Option<&Aepipe>) {
+    if sink.is_some() {
         // Putting bodies together takes a while: the answer leaves before.
         glue::turn().await;
     }
-    let records: Vec<Arc<Record>> = records.into_iter().map(Record::seal).collect();
-    for record in &records {
-        glue::log(&line::json(record));
-    }
+    let record = record.seal();
+    glue::log(&line::json(&record));
     let Some(sink) = sink else { return };
     // All of them are on their way before the first answer is awaited.
-    let posts: Vec<_> = [Store::Requests, Store::Raw].map(|store| (store, posts(store, &records, sink))).into();
+    let posts: Vec<_> = [Store::Requests, Store::Raw].map(|store| (store, posts(store, &record, sink))).into();
     for (store, posts) in posts {
         for post in posts {
             if let Err(why) = delivered(post).await {
@@ -46,14 +44,14 @@ const fn name(store: Store) -> &'static str {
     }
 }
 
-/// Sends what has to be said of `records`; none where the address or the token cannot be sent.
-fn posts(store: Store, records: &[Arc<Record>], sink: &Aepipe) -> Vec<Option<JsFuture>> {
+/// Sends what has to be said of `record`; none where the address or the token cannot be sent.
+fn posts(store: Store, record: &Arc<Record>, sink: &Aepipe) -> Vec<Option<JsFuture>> {
     let post = |body: Vec<u8>| {
         let head = store.head(sink)?;
         let (url, headers) = (head.uri.to_string(), text::headers(&head.headers));
         Some(JsFuture::from(glue::post(&url, &headers, Uint8Array::from(&body[..]), PATIENCE)))
     };
-    bodies(store, records, sink).into_iter().map(post).collect()
+    bodies(store, std::slice::from_ref(record), sink).into_iter().map(post).collect()
 }
 
 async fn delivered(post: Option<JsFuture>) -> Result<(), String> {
