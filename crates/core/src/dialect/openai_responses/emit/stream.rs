@@ -29,6 +29,8 @@ pub struct StreamEncoder {
     carried: Vec<Opaque<'static>>,
     usage: Usage,
     stop: Option<Stop<'static>>,
+    /// A refusal part was told: whoever reads the reply knows.
+    refused: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +83,7 @@ impl StreamEncoder {
             carried: Vec::new(),
             usage: Usage::default(),
             stop: None,
+            refused: false,
         }
     }
 
@@ -174,7 +177,7 @@ impl StreamEncoder {
         match self.stop.as_ref().map(|s| s.reason) {
             Some(StopReason::MaxTokens | StopReason::ContextWindow) => Status::Incomplete("max_output_tokens"),
             Some(StopReason::ContentFilter) => Status::Incomplete("content_filter"),
-            Some(StopReason::Refusal) if self.items.is_empty() => Status::Incomplete("content_filter"),
+            Some(StopReason::Refusal) if !self.refused => Status::Incomplete("content_filter"),
             Some(
                 StopReason::Compaction
                 | StopReason::EndTurn
@@ -190,6 +193,7 @@ impl StreamEncoder {
     fn block(&mut self, block: &BlockStart<'_>, out: &mut Vec<u8>) {
         self.start(out);
         let refusal = *block == BlockStart::Refusal;
+        self.refused |= refusal;
         if refusal || *block == BlockStart::Text {
             // Texts in a row are the parts of one message.
             if let Open::Message { block, .. } = &mut self.open {
