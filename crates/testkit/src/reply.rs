@@ -176,16 +176,34 @@ fn next_directive<'a>(said: &'a str, tools: &[Tool]) -> Option<(&'a str, Call, &
     let name = name.trim_end_matches('.');
     let tool = tools.iter().find(|tool| tool.name == name);
     let custom = tool.is_some_and(|tool| tool.custom);
-    if word == "CALL " {
-        let mut values = serde_json::Deserializer::from_str(after).into_iter::<Box<RawValue>>();
-        if let Some(Ok(json)) = values.next() {
-            let call = Call { name: name.to_owned(), arguments: json.get().to_owned(), custom };
-            return Some((before, call, after.get(values.byte_offset()..)?));
-        }
+    if word == "CALL "
+        && let Some((json, rest)) = json_at(after)
+    {
+        let arguments = match serde_json::from_str::<String>(&json) {
+            // Text is what custom tools take; a function that stands in for one has it as its `input`.
+            Ok(text) if custom => text,
+            Ok(text) if tool.is_some_and(|t| t.schema.pointer("/properties/input").is_some()) => {
+                serde_json::json!({ "input": text }).to_string()
+            }
+            _ => json,
+        };
+        return Some((before, Call { name: name.to_owned(), arguments, custom }, rest));
     }
     let schema = tool.map_or(Value::Null, |tool| tool.schema.clone());
     let call = Call { name: name.to_owned(), arguments: plausible(&schema, "Paris").to_string(), custom };
     Some((before, call, after))
+}
+
+/// The JSON value at the start of `text`, and what follows. Some clients quote what the user said, and escape its quotes:
+/// then the value is all that follows.
+fn json_at(text: &str) -> Option<(String, &str)> {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Box<RawValue>>();
+    if let Some(Ok(json)) = values.next() {
+        return Some((json.get().to_owned(), text.get(values.byte_offset()..)?));
+    }
+    let plain = text.replace("\\\"", "\"");
+    let json = serde_json::Deserializer::from_str(&plain).into_iter::<Box<RawValue>>().next()?.ok()?;
+    Some((json.get().to_owned(), ""))
 }
 
 fn pieces_for(ask: &Ask, tokens: &Tokens) -> Vec<String> {
