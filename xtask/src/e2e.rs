@@ -18,8 +18,6 @@ use crate::{suite, worker};
 const READY: Duration = Duration::from_secs(30);
 const LISTENING: &str = "listening on ";
 const LOG_TAIL: usize = 60;
-/// No suite may hold the gate for longer.
-const SUITE: Duration = Duration::from_mins(15);
 
 pub(crate) fn build(project: &Project) -> Outcome {
     checked(&mut project.cargo([
@@ -65,7 +63,7 @@ pub(crate) fn run(project: &Project, suite: &suite::Suite, extra: &[String]) -> 
         Err(suite::Unready::Failed(why)) => return Outcome::failed(why),
     };
     host.describe_to(&mut command);
-    let done = process::run(command.env("APEX_VIA", suite.via).args(extra), SUITE, Echo::Lines);
+    let done = process::run(command.env("APEX_VIA", suite.via).args(extra), suite.limit, Echo::Lines);
     let outcome = Outcome::of_tests(&done, (suite.count)(&done.lines));
     if matches!(outcome, Outcome::Failed { .. }) {
         host.print_logs();

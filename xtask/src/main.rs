@@ -58,6 +58,8 @@ enum Chore {
         update: bool,
     },
     Check,
+    /// Real clients against the gateway: these, or all.
+    Clients(Vec<String>),
     E2e {
         suites: Vec<String>,
         extra: Vec<String>,
@@ -81,6 +83,7 @@ impl Chore {
             "help" | "--help" | "-h" => Ok(Self::Help),
             "bench" => bench_chore(rest),
             "check" if rest.is_empty() => Ok(Self::Check),
+            "clients" => Ok(Self::Clients(rest.to_vec())),
             "e2e" => e2e_chore(rest),
             "fuzz" => fuzz_chore(rest),
             "test" => test_chore(rest),
@@ -97,6 +100,7 @@ impl Chore {
         match self {
             Self::Instructions { update } => Ok(instructions(project, *update)),
             Self::Check => Ok(steps::run(project, |step| step.kind == Kind::Check)),
+            Self::Clients(names) => Ok(run_clients(project, names)),
             Self::E2e { suites, extra } => Ok(run_suites(project, suites, extra)),
             Self::Fuzz { target, each } => fuzz::run(project, target.as_deref(), *each),
             Self::Help => Ok(Report::default()),
@@ -139,6 +143,13 @@ fn bench_chore(rest: &[String]) -> Result<Chore, String> {
         ["--instructions", "--update"] => Ok(Chore::Instructions { update: true }),
         _ => Err("bench takes --instructions, and then --update".to_owned()),
     }
+}
+
+fn run_clients(project: &Project, names: &[String]) -> Report {
+    let mut report = Report::default();
+    report.step("build", || e2e::build(project));
+    report.step("clients", || e2e::run(project, &suite::ALL_CLIENTS, names));
+    report
 }
 
 fn test_chore(rest: &[String]) -> Result<Chore, String> {
@@ -215,6 +226,8 @@ fn help() -> String {
             .to_owned(),
         "cargo xtask test --install-tools             installs cargo-nextest, cargo-deny, cargo-insta".to_owned(),
         "cargo xtask check                            the steps that only look: fmt tidy clippy wasm doc".to_owned(),
+        "cargo xtask clients [CLIENT..]               installs and runs every client, or these (minutes to an hour)"
+            .to_owned(),
         "cargo xtask e2e [SUITE..] [-- ARGS]          suites: [worker-]python, cloudflare, js, clients; worker-own; ARGS go to pytest or node"
             .to_owned(),
         "cargo xtask fuzz [TARGET] [--seconds N]      each target for N seconds (60)".to_owned(),
@@ -245,6 +258,8 @@ mod tests {
         let extra = vec!["--rounds".to_owned(), "3".to_owned()];
         assert_eq!(chore("worker-bench --rounds 3"), Ok(Chore::WorkerBench(extra)));
         assert_eq!(chore("bench --instructions --update"), Ok(Chore::Instructions { update: true }));
+
+        assert_eq!(chore("clients pi-chat"), Ok(Chore::Clients(vec!["pi-chat".into()])));
         assert_eq!(chore("tidy"), Ok(Chore::Steps(vec!["tidy"])));
         assert_eq!(chore("test --install-tools"), Ok(Chore::InstallTools));
         let all = Duration::from_mins(10);

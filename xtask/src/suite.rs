@@ -20,6 +20,8 @@ pub(crate) struct Suite {
     /// `APEX_VIA`: tells the tests how that gateway reaches its providers.
     pub(crate) via: &'static str,
     pub(crate) host: Host,
+    /// No suite may hold the gate for longer.
+    pub(crate) limit: Duration,
     /// Installs what is missing and returns the command that runs the tests.
     pub(crate) prepare: fn(&Project, &Path) -> Result<Command, Unready>,
     pub(crate) count: fn(&[String]) -> Tally,
@@ -46,6 +48,13 @@ pub(crate) const CLOUDFLARE: Suite =
     Suite { name: "cloudflare", config: "gateway-cloudflare.toml", via: "cloudflare", ..PYTHON };
 pub(crate) const JS: Suite = direct("js", node, tally::node);
 pub(crate) const CLIENTS: Suite = direct("clients", node, tally::node);
+/// Every client there is, far too slow for the gate: `cargo xtask clients`.
+pub(crate) const ALL_CLIENTS: Suite = Suite {
+    name: "all-clients",
+    folder: "clients",
+    limit: Duration::from_mins(120),
+    ..direct("clients", every_client, tally::node)
+};
 pub(crate) const WORKER_PYTHON: Suite = Suite { name: "worker-python", host: Host::Worker, ..PYTHON };
 pub(crate) const WORKER_CLOUDFLARE: Suite = Suite { name: "worker-cloudflare", host: Host::Worker, ..CLOUDFLARE };
 pub(crate) const WORKER_JS: Suite = Suite { name: "worker-js", host: Host::Worker, ..JS };
@@ -70,7 +79,8 @@ const fn direct(
     prepare: fn(&Project, &Path) -> Result<Command, Unready>,
     count: fn(&[String]) -> Tally,
 ) -> Suite {
-    Suite { name, folder: name, config: "gateway.toml", via: "direct", host: Host::Native, prepare, count }
+    let limit = Duration::from_mins(15);
+    Suite { name, folder: name, config: "gateway.toml", via: "direct", host: Host::Native, limit, prepare, count }
 }
 
 const INSTALL: Duration = Duration::from_mins(10);
@@ -113,6 +123,14 @@ fn node(project: &Project, source: &Path) -> Result<Command, Unready> {
     // The suite's own script knows its files. What follows `--` goes to it.
     let mut tests = Command::new("npm");
     tests.current_dir(&copy).args(["test", "--silent", "--"]);
+    Ok(tests)
+}
+
+/// Installs and runs the clients named after it, all of them if none is.
+fn every_client(project: &Project, source: &Path) -> Result<Command, Unready> {
+    let copy = install(project, source)?;
+    let mut tests = Command::new("node");
+    tests.current_dir(&copy).arg("all.mjs").arg(project.target.join("e2e").join("installed-clients"));
     Ok(tests)
 }
 
