@@ -115,7 +115,7 @@ pub fn provider_key<'k>(caller: &'k Caller, provider: &'k Provider, catalog: &Ca
 /// The header that carries `key` to a provider.
 pub fn auth_header(auth: &Auth, key: &Secret) -> Option<(HeaderName, HeaderValue)> {
     let (name, text) = match auth {
-        Auth::Bearer => (http::header::AUTHORIZATION, format!("Bearer {}", key.expose())),
+        Auth::Bearer => (http::header::AUTHORIZATION, ["Bearer ", key.expose()].concat()),
         Auth::Header(name) => (name.clone(), key.expose().to_owned()),
     };
     let mut value = HeaderValue::try_from(text).ok()?;

@@ -99,6 +99,13 @@ pub fn toward_client(from: &HeaderMap, translated: bool) -> HeaderMap {
 
 /// Names listed in `connection`, in lower case.
 fn connection_named(headers: &HeaderMap) -> Vec<String> {
+    let Some(first) = headers.get(header::CONNECTION) else { return Vec::new() };
+    if first.as_bytes().eq_ignore_ascii_case(b"keep-alive")
+        && headers.get_all(header::CONNECTION).iter().nth(1).is_none()
+    {
+        // What nearly every client says; the header itself does not go on anyway.
+        return Vec::new();
+    }
     let values = headers.get_all(header::CONNECTION).into_iter().filter_map(|v| v.to_str().ok());
     values.flat_map(|v| v.split(',')).map(|n| n.trim().to_ascii_lowercase()).filter(|n| !n.is_empty()).collect()
 }

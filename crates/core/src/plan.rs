@@ -359,18 +359,18 @@ fn url(provider: &Provider, path: &Path<'_>, name: &ModelRef, catalog: &Catalog)
                 (_, Some(path)) => (path.clone(), query.map(str::to_owned)),
                 // The Responses API knows no deployments in its path: the model is in the body.
                 (Some(azure), None) if other::without_deployment(operation, dialect, azure.form) => {
-                    (format!("/{endpoint}"), Some(with_api_version(&azure.api_version, query)))
+                    (["/", endpoint].concat(), Some(with_api_version(&azure.api_version, query)))
                 }
                 (Some(azure), None) if azure.form == AzureForm::Deployment => {
                     let deployment = segment(&name.model).ok_or(Refusal::UrlNotBuildable)?;
                     (format!("/deployments/{deployment}/{endpoint}"), Some(with_api_version(&azure.api_version, query)))
                 }
-                (Some(_), None) => (format!("/v1/{endpoint}"), query.map(str::to_owned)),
+                (Some(_), None) => (["/v1/", endpoint].concat(), query.map(str::to_owned)),
                 // Anthropic's base URL is written with and without the version; SDK users know it without.
                 (None, None) if dialect == Dialect::Anthropic && !base.path.ends_with("/v1") => {
-                    (format!("/v1/{endpoint}"), query.map(str::to_owned))
+                    (["/v1/", endpoint].concat(), query.map(str::to_owned))
                 }
-                (None, None) => (format!("/{endpoint}"), query.map(str::to_owned)),
+                (None, None) => (["/", endpoint].concat(), query.map(str::to_owned)),
             };
             base.join(&path, query.as_deref())
         }

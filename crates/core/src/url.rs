@@ -3,7 +3,7 @@
 use std::fmt;
 
 use http::Uri;
-use http::uri::{Authority, PathAndQuery, Scheme};
+use http::uri::{self, Authority, PathAndQuery, Scheme};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 /// Scheme, host and port: what a connection is made to.
@@ -34,6 +34,8 @@ impl fmt::Display for Origin {
 pub struct Base {
     pub origin: Origin,
     pub path: String,
+    /// The origin's, as URLs have it.
+    authority: Authority,
 }
 
 impl Base {
@@ -52,7 +54,16 @@ impl Base {
             return Err("may have a path, but no query, fragment or odd characters");
         }
         let path = path.trim_end_matches('/').to_owned();
-        Ok(Self { origin: Origin { secure, host, port: port.unwrap_or_else(|| default_port(secure)) }, path })
+        let origin = Origin { secure, host, port: port.unwrap_or_else(|| default_port(secure)) };
+        let authority = Authority::try_from(origin.authority()).map_err(|_| "has no valid host and port")?;
+        Ok(Self { origin, path, authority })
+    }
+
+    /// The base `path` further down.
+    #[must_use]
+    pub fn below(mut self, path: &str) -> Self {
+        self.path.push_str(path);
+        self
     }
 
     /// The URL `{base}{path}{?query}`. `path` is ours or the operator's, with every foreign part already encoded.
@@ -64,18 +75,25 @@ impl Base {
             full.push('?');
             full.push_str(query);
         }
-        uri(&self.origin, &full)
+        if !full.starts_with('/') {
+            full.insert(0, '/');
+        }
+        build(self.origin.secure, self.authority.clone(), full)
     }
 }
 
 /// The URL of `path_and_query` at `origin`.
 pub fn uri(origin: &Origin, path_and_query: &str) -> Result<Uri, http::Error> {
     let path = if path_and_query.starts_with('/') { path_and_query.to_owned() } else { format!("/{path_and_query}") };
-    Uri::builder()
-        .scheme(if origin.secure { Scheme::HTTPS } else { Scheme::HTTP })
-        .authority(Authority::try_from(origin.authority())?)
-        .path_and_query(PathAndQuery::try_from(path)?)
-        .build()
+    build(origin.secure, Authority::try_from(origin.authority())?, path)
+}
+
+fn build(secure: bool, authority: Authority, path: String) -> Result<Uri, http::Error> {
+    let mut parts = uri::Parts::default();
+    parts.scheme = Some(if secure { Scheme::HTTPS } else { Scheme::HTTP });
+    parts.authority = Some(authority);
+    parts.path_and_query = Some(PathAndQuery::try_from(path)?);
+    Ok(Uri::from_parts(parts)?)
 }
 
 /// `443` or `80`.

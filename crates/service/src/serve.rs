@@ -32,7 +32,7 @@ pub async fn serve<P: Platform>(
     request: Request<P::ClientBody>,
 ) -> Response<ReplyBody<P>> {
     let (now, seed) = (platform.now(), platform.seed());
-    let request_id = format!("req_{}", seed.token(0));
+    let request_id = ["req_", &seed.token(0)].concat();
     let (head, mut body) = request.into_parts();
     let draining = platform.gauge().draining.load(Ordering::Relaxed);
     let arrival = Arrival { request_id: &request_id, now, client: peer.address, draining };

@@ -5,7 +5,6 @@ use http::HeaderName;
 use super::Otel;
 use super::build::{Build, given};
 use crate::secret::Secret;
-use crate::url::Base;
 
 /// Off without an endpoint, and on the Worker.
 pub(super) fn read(build: &mut Build<'_>) -> Option<Otel> {
@@ -18,7 +17,7 @@ pub(super) fn read(build: &mut Build<'_>) -> Option<Otel> {
         (_, Some(url)) => build.base("otel.traces_endpoint", &url)?,
         (Some(url), None) => {
             let base = build.base("otel.endpoint", &url)?;
-            Base { path: format!("{}/v1/traces", base.path), ..base }
+            base.below("/v1/traces")
         }
         (None, None) => return None,
     };

@@ -10,6 +10,13 @@ pub fn object(out: &mut Vec<u8>, fill: impl FnOnce(&mut Obj<'_>)) {
     out.push(b'}');
 }
 
+/// Writes one object that begins with `begun`: its brace and at least one member.
+pub fn object_from(begun: &[u8], out: &mut Vec<u8>, fill: impl FnOnce(&mut Obj<'_>)) {
+    out.extend_from_slice(begun);
+    fill(&mut Obj { out, first: false });
+    out.push(b'}');
+}
+
 /// Writes one array.
 pub fn array(out: &mut Vec<u8>, fill: impl FnOnce(&mut Arr<'_>)) {
     out.push(b'[');

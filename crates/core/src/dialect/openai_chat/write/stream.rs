@@ -7,12 +7,14 @@ use crate::dialect::ReplyContext;
 use crate::dialect::openai_chat::error::encode_stream_error;
 use crate::dialect::openai_chat::wire::{CHUNK, DONE, ID_PREFIX};
 use crate::hub::{BlockStart, Citation, Delta, Event, Failure, Opaque, Stop, StopReason, ToolKind, Usage};
-use crate::json::{JsonStr, Obj, object};
+use crate::json::{JsonStr, Obj, object, object_from};
 
 /// Writes a sequenced reply as chunks.
 #[derive(Debug)]
 pub struct StreamEncoder {
     context: ReplyContext,
+    /// How each chunk begins.
+    begun: Vec<u8>,
     open: Open,
     /// Calls so far: the next call's index.
     calls: u64,
@@ -37,8 +39,17 @@ enum Open {
 
 impl StreamEncoder {
     pub fn new(context: ReplyContext) -> Self {
+        let mut begun = b"data: ".to_vec();
+        object(&mut begun, |o| {
+            o.text("id", &format!("{ID_PREFIX}{}", context.id));
+            o.text("object", CHUNK);
+            o.uint("created", context.created);
+            o.text("model", &context.client_model);
+        });
+        begun.pop();
         Self {
             context,
+            begun,
             open: Open::Nothing,
             calls: 0,
             details: 0,
@@ -237,14 +248,7 @@ impl StreamEncoder {
     }
 
     fn event(&self, out: &mut Vec<u8>, fill: impl FnOnce(&mut Obj<'_>)) {
-        out.extend_from_slice(b"data: ");
-        object(out, |o| {
-            o.text("id", &format!("{ID_PREFIX}{}", self.context.id));
-            o.text("object", CHUNK);
-            o.uint("created", self.context.created);
-            o.text("model", &self.context.client_model);
-            fill(o);
-        });
+        object_from(&self.begun, out, fill);
         out.extend_from_slice(b"\n\n");
     }
 }
