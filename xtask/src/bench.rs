@@ -1,3 +1,4 @@
+//! `cargo xtask bench`: the gateway under load, beside nginx where it is installed.
 //! `cargo xtask bench --instructions`: how many instructions a fixed set of exchanges costs, against a list that is part
 //! of the checkout. Times here differ by a fifth from run to run; these counts do not.
 
@@ -18,6 +19,40 @@ const TOLERANCE: u64 = 3;
 /// Two runs of different length: their difference has no start of a process in it.
 const FEW: u32 = 10;
 const MANY: u32 = 40;
+
+/// Builds what is needed and measures; `extra` goes to the program that does (crates/bench/src/load/options.rs).
+pub(crate) fn load(project: &Project, extra: &[String]) -> Outcome {
+    for args in [
+        &["build", "--release", "-p", "apex-ai-proxy"][..],
+        &["build", "--profile", "bench", "-p", "apex-bench", "--bin", "apex-load"],
+    ] {
+        let built = process::run(&mut project.cargo(args.iter().copied()), LIMIT, Echo::Lines);
+        if !built.ok() {
+            return Outcome::failed(format!("cargo {}: {}", args.join(" "), built.reason()));
+        }
+    }
+    let release = project.target.join("release");
+    let gateway = release.join("apex-ai-proxy");
+    if let Ok(file) = fs::metadata(&gateway) {
+        println!("the binary has {}.{} MB", file.len() / 1_000_000, file.len() / 100_000 % 10);
+    }
+    let json = project.target.join("bench.json");
+    // Load and upstream on one core, what is measured on the other.
+    let pinned = process::answers(project.tool("taskset").arg("--version"));
+    let mut command = if pinned { project.tool("taskset") } else { project.tool(release.join("apex-load")) };
+    if pinned {
+        command.args(["-c", "0"]).arg(release.join("apex-load"));
+    }
+    command.arg(&gateway).arg("--json").arg(&json).args(extra);
+    if process::answers(project.tool("nginx").arg("-v")) {
+        command.args(["--nginx", "nginx"]);
+    } else {
+        println!("nginx is not installed: measured without it");
+    }
+    let done = process::run(&mut command, 10 * LIMIT, Echo::Lines);
+    println!("every window is in {}", json.display());
+    if done.ok() { Outcome::passed() } else { Outcome::failed(done.reason()) }
+}
 
 /// The step of the gate.
 pub(crate) fn guard(project: &Project) -> Outcome {

@@ -53,6 +53,8 @@ fn refuse(why: &str) -> ExitCode {
 /// What was asked for.
 #[derive(Debug, PartialEq, Eq)]
 enum Chore {
+    /// Measure under load.
+    Bench(Vec<String>),
     /// Count instructions, or, `update`, write the list of counts anew.
     Instructions {
         update: bool,
@@ -98,6 +100,11 @@ impl Chore {
 
     fn run(&self, project: &Project) -> Result<Report, String> {
         match self {
+            Self::Bench(extra) => {
+                let mut report = Report::default();
+                report.step("bench", || bench::load(project, extra));
+                Ok(report)
+            }
             Self::Instructions { update } => Ok(instructions(project, *update)),
             Self::Check => Ok(steps::run(project, |step| step.kind == Kind::Check)),
             Self::Clients(names) => Ok(run_clients(project, names)),
@@ -141,7 +148,8 @@ fn bench_chore(rest: &[String]) -> Result<Chore, String> {
     match rest.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["--instructions"] => Ok(Chore::Instructions { update: false }),
         ["--instructions", "--update"] => Ok(Chore::Instructions { update: true }),
-        _ => Err("bench takes --instructions, and then --update".to_owned()),
+        ["--update" | "--instructions", ..] => Err("--instructions stands alone, or with --update".to_owned()),
+        _ => Ok(Chore::Bench(rest.to_vec())),
     }
 }
 
@@ -233,6 +241,7 @@ fn help() -> String {
         "cargo xtask fuzz [TARGET] [--seconds N]      each target for N seconds (60)".to_owned(),
         "cargo xtask worker-bench [ARGS]              CPU time per request of the Worker; ARGS go to e2e/worker/bench.mjs"
             .to_owned(),
+        "cargo xtask bench [ARGS]                     under load, beside nginx; ARGS: --scenarios s1,s3 --rounds 5 --secs 2 ..".to_owned(),
         "cargo xtask bench --instructions [--update]  counts instructions with callgrind; --update writes the list anew".to_owned(),
         "cargo xtask STEP                             one step:".to_owned(),
     ];
@@ -257,6 +266,7 @@ mod tests {
         assert_eq!(chore("worker"), Ok(Chore::Steps(vec!["worker"])));
         let extra = vec!["--rounds".to_owned(), "3".to_owned()];
         assert_eq!(chore("worker-bench --rounds 3"), Ok(Chore::WorkerBench(extra)));
+        assert_eq!(chore("bench --rounds 3"), Ok(Chore::Bench(vec!["--rounds".into(), "3".into()])));
         assert_eq!(chore("bench --instructions --update"), Ok(Chore::Instructions { update: true }));
 
         assert_eq!(chore("clients pi-chat"), Ok(Chore::Clients(vec!["pi-chat".into()])));

@@ -1,0 +1,153 @@
+//! The programs that are measured, and what the system says they used.
+
+use std::fs;
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::client;
+
+/// A running gateway.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    pub(crate) name: String,
+    pub(crate) address: SocketAddr,
+    /// From its start to the first connection it took.
+    pub(crate) ready: Duration,
+    child: Child,
+    folder: PathBuf,
+    /// Hands bytes on, and nothing else.
+    pub(crate) relays_only: bool,
+}
+
+/// Where the measured programs run, and how.
+#[derive(Clone, Debug)]
+pub(crate) struct Pinning {
+    pub(crate) cores: String,
+    pub(crate) realtime: bool,
+}
+
+impl Gateway {
+    /// Ours, as users run it: a token, a record of each request in the log.
+    pub(crate) fn apex(
+        name: &str,
+        binary: &Path,
+        upstream: SocketAddr,
+        threads: u32,
+        pin: &Pinning,
+    ) -> io::Result<Self> {
+        let folder = folder(name)?;
+        let config = folder.join("apex.toml");
+        fs::write(
+            &config,
+            format!(
+                "gateway_token = \"{}\"\n[providers.chat]\nbase_url = \"http://{upstream}/v1\"\ndialects = [\"openai-chat\"]\napi_key = \"sk-bench\"\n[providers.messages]\nbase_url = \"http://{upstream}/v1\"\ndialects = [\"anthropic\"]\napi_key = \"sk-bench\"\n[aliases]\nquick = \"{}\"\n",
+                client::TOKEN,
+                client::alias()
+            ),
+        )?;
+        let address = free_port()?;
+        let mut command = pinned(binary, pin);
+        command.arg("--config").arg(&config).args(["--listen", &address.to_string(), "--log-format", "json"]);
+        command.args(["--threads", &threads.to_string()]).current_dir(&folder);
+        Self::start(name, address, command, folder, false)
+    }
+
+    /// One worker, connections kept, nothing buffered, no log: the floor.
+    pub(crate) fn nginx(binary: &Path, upstream: SocketAddr, pin: &Pinning) -> io::Result<Self> {
+        let folder = folder("nginx")?;
+        let config = folder.join("nginx.conf");
+        let (at, address) = (folder.display(), free_port()?);
+        fs::write(
+            &config,
+            format!(
+                "daemon off; master_process off; worker_processes 1; pid {at}/pid; error_log stderr error;\n\
+                 events {{ worker_connections 8192; multi_accept on; }}\n\
+                 http {{ access_log off; keepalive_requests 100000000; client_max_body_size 64m; client_body_buffer_size 1m;\n\
+                 client_body_temp_path {at}/b; proxy_temp_path {at}/p; fastcgi_temp_path {at}/f; uwsgi_temp_path {at}/u; scgi_temp_path {at}/s;\n\
+                 upstream up {{ server {upstream}; keepalive 2048; keepalive_requests 100000000; }}\n\
+                 server {{ listen {address} backlog=4096; location / {{ proxy_pass http://up; proxy_http_version 1.1;\n\
+                 proxy_set_header Connection \"\"; proxy_buffering off; proxy_read_timeout 600s; }} }} }}\n"
+            ),
+        )?;
+        let mut command = pinned(binary, pin);
+        command.arg("-p").arg(&folder).arg("-c").arg(&config);
+        Self::start("nginx", address, command, folder, true)
+    }
+
+    fn start(
+        name: &str,
+        address: SocketAddr,
+        mut command: Command,
+        folder: PathBuf,
+        relays_only: bool,
+    ) -> io::Result<Self> {
+        let log = fs::File::create(folder.join("log"))?;
+        let begun = Instant::now();
+        let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
+        let mut gateway = Self { name: name.to_owned(), address, ready: Duration::ZERO, child, folder, relays_only };
+        while TcpStream::connect(address).is_err() {
+            if begun.elapsed() > Duration::from_secs(10) || gateway.child.try_wait()?.is_some() {
+                let log = fs::read_to_string(gateway.folder.join("log")).unwrap_or_default();
+                return Err(io::Error::other(format!("{name} did not start: {log}")));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        gateway.ready = begun.elapsed();
+        Ok(gateway)
+    }
+
+    /// CPU time so far, user and system, of all its threads.
+    pub(crate) fn cpu(&self) -> Duration {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).into_iter().flatten().flatten();
+        let nanos = tasks.filter_map(|task| {
+            let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
+            text.split(' ').next()?.parse::<u64>().ok()
+        });
+        Duration::from_nanos(nanos.sum())
+    }
+
+    /// Resident memory, in KiB.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        line.and_then(|text| text.trim().split(' ').next()?.parse().ok()).unwrap_or(0)
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn folder(name: &str) -> io::Result<PathBuf> {
+    let folder = std::env::temp_dir().join(format!("apex-bench-{}-{name}", std::process::id()));
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+/// Nobody listens there a moment before.
+fn free_port() -> io::Result<SocketAddr> {
+    TcpListener::bind("127.0.0.1:0")?.local_addr()
+}
+
+/// On cores of its own, if the system has a program for that.
+fn pinned(binary: &Path, pin: &Pinning) -> Command {
+    let has = |tool: &str| Command::new(tool).arg("--version").output().is_ok();
+    let mut words: Vec<&str> = Vec::new();
+    if !pin.cores.is_empty() && has("taskset") {
+        words.extend(["taskset", "-c", &pin.cores]);
+    }
+    if pin.realtime && has("chrt") {
+        words.extend(["chrt", "-r", "1"]);
+    }
+    let Some((first, rest)) = words.split_first() else { return Command::new(binary) };
+    let mut command = Command::new(first);
+    command.args(rest).arg(binary);
+    command
+}

@@ -1,0 +1,185 @@
+//! What was measured, for people and as JSON.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::client::Seen;
+use crate::scenario::Scenario;
+
+/// One window.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    pub(crate) seen: Seen,
+    /// Of the gateway; none where there is none.
+    pub(crate) cpu: Option<Duration>,
+    /// KiB.
+    pub(crate) memory: u64,
+    pub(crate) window: Duration,
+}
+
+/// All windows.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    rows: Vec<Row>,
+    programs: BTreeMap<String, Program>,
+}
+
+#[derive(Debug)]
+struct Row {
+    scenario: Scenario,
+    program: String,
+    windows: Vec<Figures>,
+}
+
+/// Of one window.
+#[derive(Clone, Copy, Debug, Default)]
+struct Figures {
+    /// CPU microseconds for each request, or delta.
+    cpu: f64,
+    /// Requests or streams a second.
+    rate: f64,
+    p50: f64,
+    p99: f64,
+    /// MiB.
+    memory: f64,
+    wrong: f64,
+}
+
+#[derive(Debug, Default)]
+struct Program {
+    ready: Duration,
+    idle: u64,
+    rest: u64,
+}
+
+impl Table {
+    pub(crate) fn start(&mut self, program: &str, ready: Duration, idle: u64) {
+        self.programs.insert(program.to_owned(), Program { ready, idle, rest: 0 });
+    }
+
+    pub(crate) fn rest(&mut self, program: &str, memory: u64) {
+        if let Some(program) = self.programs.get_mut(program) {
+            program.rest = memory;
+        }
+    }
+
+    pub(crate) fn add(&mut self, scenario: &Scenario, program: &str, measured: Measured) {
+        if let Some(complaint) = &measured.seen.complaint {
+            eprintln!("{} {program}: {complaint}", scenario.name);
+        }
+        let figures = Figures::of(scenario, measured);
+        let same = |row: &&mut Row| row.scenario.name == scenario.name && row.program == program;
+        match self.rows.iter_mut().find(same) {
+            Some(row) => row.windows.push(figures),
+            None => self.rows.push(Row { scenario: *scenario, program: program.to_owned(), windows: vec![figures] }),
+        }
+    }
+
+    /// Answers that were not what they should be.
+    pub(crate) fn wrong(&self) -> u64 {
+        let wrong: f64 = self.rows.iter().flat_map(|row| &row.windows).map(|window| window.wrong).sum();
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small sum of counts")]
+        let wrong = wrong as u64;
+        wrong
+    }
+
+    /// In Markdown: the median of the rounds, and how far they spread.
+    pub(crate) fn text(&self, rest: Duration) -> String {
+        let mut out = String::from(
+            "| scenario | program | CPU µs | of | spread | per second | added p50 µs | added p99 µs | MiB | wrong |\n|---|---|---|---|---|---|---|---|---|---|\n",
+        );
+        for row in self.rows.iter().filter(|row| row.program != "direct") {
+            let direct = self.rows.iter().find(|r| r.program == "direct" && r.scenario.name == row.scenario.name);
+            let added = |figure: fn(&Figures) -> f64| row.median(figure) - direct.map_or(0.0, |r| r.median(figure));
+            let unit = if row.scenario.is_stream() { "delta" } else { "request" };
+            // Writing into memory cannot fail.
+            let _ = writeln!(
+                out,
+                "| {}: {} | {} | {:.2} | {unit} | ±{:.0} % | {:.0} | {:.0} | {:.0} | {:.1} | {:.0} |",
+                row.scenario.name,
+                row.scenario.about,
+                row.program,
+                row.median(|w| w.cpu),
+                row.spread() * 100.0,
+                row.median(|w| w.rate),
+                added(|w| w.p50),
+                added(|w| w.p99),
+                row.median(|w| w.memory),
+                row.windows.iter().map(|w| w.wrong).sum::<f64>(),
+            );
+        }
+        let _ = writeln!(
+            out,
+            "\n| program | ready after ms | idle MiB | MiB {} s after the last window |\n|---|---|---|---|",
+            rest.as_secs()
+        );
+        for (name, program) in &self.programs {
+            let ready = program.ready.as_secs_f64() * 1000.0;
+            let _ = writeln!(out, "| {name} | {ready:.0} | {:.1} | {:.1} |", mib(program.idle), mib(program.rest));
+        }
+        out
+    }
+
+    /// Every window of every program.
+    pub(crate) fn json(&self) -> String {
+        let window = |w: &Figures| json!({"cpu_us": w.cpu, "per_second": w.rate, "p50_us": w.p50, "p99_us": w.p99, "rss_mib": w.memory, "wrong": w.wrong});
+        let rows: Vec<Value> = self
+            .rows
+            .iter()
+            .map(|row| {
+                let windows: Vec<Value> = row.windows.iter().map(window).collect();
+                json!({"scenario": row.scenario.name, "program": row.program, "windows": windows})
+            })
+            .collect();
+        let programs: Vec<Value> = self
+            .programs
+            .iter()
+            .map(|(name, p)| {
+                json!({"program": name, "ready_ms": p.ready.as_secs_f64() * 1000.0, "idle_mib": mib(p.idle), "rest_mib": mib(p.rest)})
+            })
+            .collect();
+        json!({"windows": rows, "programs": programs}).to_string()
+    }
+}
+
+impl Row {
+    fn median(&self, figure: impl Fn(&Figures) -> f64) -> f64 {
+        let mut all: Vec<f64> = self.windows.iter().map(figure).collect();
+        all.sort_by(f64::total_cmp);
+        all.get(all.len() / 2).copied().unwrap_or(0.0)
+    }
+
+    /// Half of the way from the least to the most CPU, by the median.
+    fn spread(&self) -> f64 {
+        let all = || self.windows.iter().map(|w| w.cpu);
+        let (least, most) = (all().fold(f64::MAX, f64::min), all().fold(0.0, f64::max));
+        (most - least) / 2.0 / self.median(|w| w.cpu).max(f64::EPSILON)
+    }
+}
+
+impl Figures {
+    #[allow(clippy::cast_precision_loss, reason = "counts of a few seconds")]
+    fn of(scenario: &Scenario, measured: Measured) -> Self {
+        let Measured { seen, cpu, memory, window } = measured;
+        let units = if scenario.is_stream() { seen.deltas } else { seen.answers };
+        let mut times = if seen.delays.is_empty() { seen.took } else { seen.delays };
+        times.sort_unstable();
+        let at = |share: usize| times.get(times.len() * share / 100).copied().map_or(0.0, f64::from);
+        Self {
+            cpu: cpu.map_or(0.0, |cpu| cpu.as_secs_f64() * 1e6 / (units.max(1) as f64)),
+            rate: seen.answers as f64 / window.as_secs_f64(),
+            p50: at(50),
+            p99: at(99),
+            memory: mib(memory),
+            wrong: seen.wrong as f64,
+        }
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "kibibytes of a process")]
+fn mib(kib: u64) -> f64 {
+    kib as f64 / 1024.0
+}
