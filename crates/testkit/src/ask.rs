@@ -159,6 +159,59 @@ impl Ask {
         ask
     }
 
+    pub(crate) fn gemini(body: &Value) -> Self {
+        let mut ask = Self::common(body);
+        let texts =
+            |parts: &Value| -> Vec<String> { array(parts).iter().map(|p| text(&p["text"]).to_owned()).collect() };
+        let system = texts(&body["systemInstruction"]["parts"]).join("\n");
+        if !system.is_empty() {
+            ask.items.push(Item::System(system));
+        }
+        for content in array(&body["contents"]) {
+            let role = if content["role"] == "model" { "assistant" } else { "user" };
+            for part in array(&content["parts"]) {
+                if part["text"].is_string() && part["thought"] != true {
+                    ask.items.push(Item::said(role, text(&part["text"])));
+                }
+                let blob = &part["inlineData"];
+                if blob.is_object() {
+                    ask.items.push(Item::Image(text(&blob["mimeType"]).to_owned(), decoded(text(&blob["data"]))));
+                }
+                if part["functionCall"].is_object() {
+                    ask.items.push(Item::Call);
+                }
+                if let Some(response) = part["functionResponse"]["response"].as_object() {
+                    let said = ["output", "error"].into_iter().find_map(|key| response.get(key)?.as_str());
+                    let whole = || Value::Object(response.clone()).to_string();
+                    ask.items.push(Item::Result(said.map_or_else(whole, str::to_owned)));
+                }
+            }
+        }
+        for tool in array(&body["tools"]).iter().flat_map(|tool| array(&tool["functionDeclarations"])) {
+            let spellings = ["parametersJsonSchema", "parameters_json_schema", "parameters"];
+            let schema = spellings.into_iter().find(|key| tool[*key].is_object()).unwrap_or_default();
+            ask.tools.push(Tool::new(tool, schema, false));
+        }
+        let choice = &body["toolConfig"]["functionCallingConfig"];
+        ask.choice = match (text(&choice["mode"]), array(&choice["allowedFunctionNames"])) {
+            ("ANY", [name]) => Choice::Named(text(name).to_owned()),
+            ("ANY", _) => Choice::Required,
+            ("NONE", _) => Choice::None,
+            _ => Choice::Auto,
+        };
+        let config = &body["generationConfig"];
+        ask.schema = config.get("responseJsonSchema").or_else(|| config.get("responseSchema")).cloned();
+        if ask.schema.is_none() && config["responseMimeType"] == "application/json" {
+            ask.schema = Some(Value::Null);
+        }
+        ask.max_tokens = config["maxOutputTokens"].as_u64();
+        ask.stops = strings(&config["stopSequences"]);
+        if config["thinkingConfig"]["includeThoughts"] == true {
+            ask.thinking = Thinking::On;
+        }
+        ask
+    }
+
     fn common(body: &Value) -> Self {
         Self { bytes: body.to_string().len(), ..Self::default() }
     }

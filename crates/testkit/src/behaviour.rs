@@ -9,6 +9,7 @@ use crate::ask::Ask;
 use crate::dialect::anthropic::Messages;
 use crate::dialect::chat::Chat;
 use crate::dialect::error::{Envelope, Failure};
+use crate::dialect::gemini::Gemini;
 use crate::dialect::responses::Responses;
 use crate::dialect::{Event, Phase, others};
 use crate::json::Json;
@@ -25,6 +26,9 @@ enum Route {
     CountTokens,
     Echo,
     Embeddings,
+    Gemini,
+    GeminiCount,
+    GeminiStream,
     Messages,
     Models,
     Moderations,
@@ -45,6 +49,11 @@ pub(crate) fn answer(request: &Recorded) -> Script {
 pub(crate) fn model_of(request: &Recorded) -> Option<String> {
     if let Some(model) = request.json()["model"].as_str() {
         return Some(model.to_owned());
+    }
+    if let Some((_, rest)) = request.path().rsplit_once("/models/")
+        && let Some((model, _)) = rest.rsplit_once(':')
+    {
+        return Some(model.replace("%3A", ":").replace("%2F", "/"));
     }
     let segments: Vec<&str> = request.path().split('/').collect();
     let after = |name: &str, skip: usize| {
@@ -73,14 +82,24 @@ impl<'a> Turn<'a> {
 
     fn streamed(&self) -> bool {
         let streams = matches!(self.route, Route::Chat | Route::Completions | Route::Messages | Route::Responses);
-        streams && self.body["stream"] == true
+        (streams && self.body["stream"] == true) || self.route == Route::GeminiStream
     }
 
     fn envelope(&self) -> Envelope {
+        if matches!(self.route, Route::Gemini | Route::GeminiCount | Route::GeminiStream) {
+            return Envelope::Google;
+        }
         let anthropic = match self.route {
             Route::CountTokens | Route::Messages => true,
             Route::Models | Route::Echo => self.request.header("anthropic-version").is_some(),
-            Route::Chat | Route::Completions | Route::Embeddings | Route::Moderations | Route::Responses => false,
+            Route::Chat
+            | Route::Completions
+            | Route::Embeddings
+            | Route::Gemini
+            | Route::GeminiCount
+            | Route::GeminiStream
+            | Route::Moderations
+            | Route::Responses => false,
         };
         if anthropic { Envelope::Anthropic } else { Envelope::OpenAi }
     }
@@ -93,7 +112,9 @@ impl<'a> Turn<'a> {
         match self.route {
             Route::Chat => strict::chat::check(self.request, &self.body),
             Route::CountTokens | Route::Messages => strict::messages::check(self.request, &self.body),
+            Route::Gemini | Route::GeminiStream => strict::gemini::check(self.request, &self.body),
             Route::Completions
+            | Route::GeminiCount
             | Route::Echo
             | Route::Embeddings
             | Route::Models
@@ -185,13 +206,15 @@ impl<'a> Turn<'a> {
             Route::CountTokens => others::count_tokens(body),
             Route::Echo => others::other(self.request),
             Route::Embeddings => others::embeddings(model, body),
+            Route::Gemini | Route::GeminiStream => Gemini { model, reply: &self.reply(&Ask::gemini(body)) }.document(),
+            Route::GeminiCount => others::gemini_count(body),
             Route::Messages => Messages { model, reply: &self.reply(&Ask::messages(body)) }.document(),
             Route::Models => {
                 let (_, id) = self.request.path().rsplit_once("/models").unwrap_or_default();
                 let id = id.strip_prefix('/').filter(|id| !id.is_empty());
                 match self.envelope() {
                     Envelope::Anthropic => others::anthropic_models(id),
-                    Envelope::OpenAi => others::openai_models(id),
+                    Envelope::Google | Envelope::OpenAi => others::openai_models(id),
                 }
             }
             Route::Moderations => others::moderation(model, body),
@@ -239,7 +262,14 @@ impl<'a> Turn<'a> {
             Route::Completions => others::completion_events(model, body),
             Route::Messages => Messages { model, reply: &self.reply(&Ask::messages(body)) }.events(),
             Route::Responses => Responses { model, reply: &self.reply(&Ask::responses(body)) }.events(),
-            Route::CountTokens | Route::Echo | Route::Embeddings | Route::Models | Route::Moderations => Vec::new(),
+            Route::GeminiStream => Gemini { model, reply: &self.reply(&Ask::gemini(body)) }.events(),
+            Route::CountTokens
+            | Route::Echo
+            | Route::Embeddings
+            | Route::Gemini
+            | Route::GeminiCount
+            | Route::Models
+            | Route::Moderations => Vec::new(),
         }
     }
 
@@ -253,12 +283,13 @@ impl<'a> Turn<'a> {
         let mut headers = vec![header("Date", "Sat, 21 Nov 2026 12:00:00 GMT"), header("Server", "cloudflare")];
         let own: &[(&str, &str)] = match self.envelope() {
             Envelope::Anthropic => &ANTHROPIC_HEADERS,
+            Envelope::Google => &[],
             Envelope::OpenAi => &OPENAI_HEADERS,
         };
         headers.extend(own.iter().map(|(name, value)| header(name, value)));
         headers.push(match self.envelope() {
             Envelope::Anthropic => header("request-id", &id),
-            Envelope::OpenAi => header("x-request-id", &id),
+            Envelope::Google | Envelope::OpenAi => header("x-request-id", &id),
         });
         if is_cloudflare(self.request.path()) {
             headers.push(header("cf-aig-log-id", &format!("01SCRIPTED{:08}", self.request.id)));
@@ -276,7 +307,7 @@ impl<'a> Turn<'a> {
     }
 
     fn credential(&self) -> String {
-        let names = ["authorization", "x-api-key", "api-key", "cf-aig-authorization"];
+        let names = ["authorization", "x-api-key", "api-key", "x-goog-api-key", "cf-aig-authorization"];
         let found: Vec<&str> = names.into_iter().filter_map(|name| self.request.header(name)).collect();
         found.join(", ").replace("Bearer ", "")
     }
@@ -331,7 +362,10 @@ fn is_cloudflare(path: &str) -> bool {
     matches!(segments.as_slice(), ["v1", _, _, slug, _, ..] if CLOUDFLARE_SLUGS.contains(slug))
 }
 
-const ROUTES: [(&str, Route); 8] = [
+const ROUTES: [(&str, Route); 11] = [
+    (":generateContent", Route::Gemini),
+    (":streamGenerateContent", Route::GeminiStream),
+    (":countTokens", Route::GeminiCount),
     ("/chat/completions", Route::Chat),
     ("/messages/count_tokens", Route::CountTokens),
     ("/messages", Route::Messages),

@@ -3,6 +3,7 @@
 pub(crate) mod anthropic;
 pub(crate) mod chat;
 pub(crate) mod error;
+pub(crate) mod gemini;
 pub(crate) mod others;
 pub(crate) mod responses;
 

@@ -7,6 +7,7 @@ use crate::strict::Refusal;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Envelope {
     Anthropic,
+    Google,
     OpenAi,
 }
 
@@ -70,6 +71,7 @@ impl Failure {
     pub(crate) fn context(envelope: Envelope) -> Self {
         let message = match envelope {
             Envelope::Anthropic => "prompt is too long: 210000 tokens > 200000 maximum",
+            Envelope::Google => "The input token count (210000) exceeds the maximum number of tokens allowed (200000).",
             Envelope::OpenAi => {
                 "This model's maximum context length is 200000 tokens. However, your messages resulted in 210000 tokens. \
                  Please reduce the length of the messages."
@@ -115,6 +117,20 @@ impl Failure {
                 let error = obj! { "type": self.anthropic, "message": &self.message };
                 obj! { "type": "error", "error": error, "request_id": request_id }
             }
+            Envelope::Google => {
+                let status = match self.status {
+                    401 => "UNAUTHENTICATED",
+                    403 => "PERMISSION_DENIED",
+                    404 => "NOT_FOUND",
+                    429 => "RESOURCE_EXHAUSTED",
+                    503 | 529 => "UNAVAILABLE",
+                    504 => "DEADLINE_EXCEEDED",
+                    500..=599 => "INTERNAL",
+                    _ => "INVALID_ARGUMENT",
+                };
+                let code = u64::from(if self.status == 529 { 503 } else { self.status });
+                obj! { "error": obj! { "code": code, "message": &self.message, "status": status } }
+            }
             Envelope::OpenAi => {
                 let (kind, code) = self.openai;
                 let error = obj! { "message": &self.message, "type": kind, "param": self.param.as_ref(), "code": code };
@@ -127,7 +143,7 @@ impl Failure {
         let body = self.body(envelope, request_id);
         match envelope {
             Envelope::Anthropic => named(Phase::End, "error", &body),
-            Envelope::OpenAi => unnamed(Phase::End, body.as_str()),
+            Envelope::Google | Envelope::OpenAi => unnamed(Phase::End, body.as_str()),
         }
     }
 

@@ -91,6 +91,10 @@ pub(crate) fn count_tokens(body: &Value) -> Json {
     obj! { "input_tokens": 16 + body.to_string().len() / 4 }
 }
 
+pub(crate) fn gemini_count(body: &Value) -> Json {
+    obj! { "totalTokens": 16 + body.to_string().len() / 4 }
+}
+
 pub(crate) fn openai_models(id: Option<&str>) -> Json {
     let model = |id: &str| obj! { "id": id, "object": "model", "created": CREATED, "owned_by": "scripted" };
     match id {
