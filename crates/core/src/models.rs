@@ -117,9 +117,9 @@ mod tests {
             [
                 "fast: model gpt-5.5 at provider openai, direct",
                 "  /v1/chat/completions   relayed to https://api.openai.com/v1/chat/completions",
-                "  /v1/messages           translated to openai-chat, https://api.openai.com/v1/chat/completions",
+                "  /v1/messages           translated to openai-responses, https://api.openai.com/v1/responses",
                 "  /v1/responses          relayed to https://api.openai.com/v1/responses",
-                "  /v1beta/models/{model}:generateContent translated to openai-chat, https://api.openai.com/v1/chat/completions",
+                "  /v1beta/models/{model}:generateContent translated to openai-responses, https://api.openai.com/v1/responses",
             ]
         );
         assert!(find("any-name", &catalog, Dialect::OpenAiChat).is_none());

@@ -286,7 +286,9 @@ fn choose_dialect(provider: &Provider, operation: Operation, compat: bool) -> Re
     if provider.dialects.contains(&client) && !lossy {
         return Ok(client);
     }
-    let translatable = |d: &&Dialect| dialect::is_translated(**d);
+    // Cloudflare's path to Azure names a deployment, which Responses knows nothing of.
+    let pathless = provider.azure.is_some() && provider.via == Via::Cloudflare;
+    let translatable = |d: &&Dialect| dialect::is_translated(**d) && !(pathless && **d == Dialect::OpenAiResponses);
     if operation.is_chat()
         && let Some(best) = provider.dialects.iter().find(translatable)
     {

@@ -7,7 +7,7 @@ use http::HeaderName;
 use super::Cloudflare;
 use super::build::{Build, MOCK, given};
 use crate::dialect::Dialect;
-use crate::provider::table::row;
+use crate::provider::table::{RESPONSES_AND_CHAT, row};
 use crate::provider::{Auth, Azure, AzureForm, CloudflarePath, Endpoints, Provider, Quirks, Via};
 use crate::secret::Secret;
 use crate::settings;
@@ -27,8 +27,13 @@ impl Build<'_> {
             self.problem(format!("providers.{id}"), "a provider id may not be empty or hold `#`, `,` or white space");
             return None;
         }
-        let dialects = self.dialects(id, written, row.map_or(&[][..], |r| r.dialects));
         let azure = (id == "azure-openai").then(|| self.azure(written));
+        let served = match &azure {
+            // Older API versions of the other form do not know Responses well enough to prefer it.
+            Some(Azure { form: AzureForm::V1, .. }) => RESPONSES_AND_CHAT,
+            _ => row.map_or(&[][..], |r| r.dialects),
+        };
+        let dialects = self.dialects(id, written, served);
         let mut base = self.provider_base(id, written, row.map(|r| r.base_url), azure.as_ref());
         // Users of Google's compatible endpoint write its folder after the base URL.
         if let (Some(row), Some(base)) = (row, &mut base)

@@ -50,6 +50,8 @@ pub fn row(id: &str) -> Option<&'static Row> {
 
 const CHAT: &[Dialect] = &[Dialect::OpenAiChat];
 const CHAT_AND_RESPONSES: &[Dialect] = &[Dialect::OpenAiChat, Dialect::OpenAiResponses];
+/// Encrypted reasoning travels on Responses only, so clients of other dialects are translated to that.
+pub(crate) const RESPONSES_AND_CHAT: &[Dialect] = &[Dialect::OpenAiResponses, Dialect::OpenAiChat];
 
 /// Every provider of the product.
 pub const ROWS: &[Row] = &[
@@ -71,7 +73,7 @@ pub const ROWS: &[Row] = &[
         ],
         paths: &[],
         models: &["gpt-5.5", "gpt-5.3-codex"],
-        dialects: CHAT_AND_RESPONSES,
+        dialects: RESPONSES_AND_CHAT,
         lossy: &[],
         base_url: "https://api.openai.com/v1",
         auth_header: None,
@@ -158,7 +160,7 @@ pub const ROWS: &[Row] = &[
         endpoints: &["completions", "images/edits", "images/generations"],
         paths: &[],
         models: &[],
-        dialects: CHAT_AND_RESPONSES,
+        dialects: RESPONSES_AND_CHAT,
         lossy: &[],
         base_url: "https://api.x.ai/v1",
         auth_header: None,

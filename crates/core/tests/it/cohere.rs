@@ -177,7 +177,9 @@ fn recorded_replies_say_the_same() {
             for size in [usize::MAX, 7] {
                 let mut run = plain(true);
                 run.sse();
-                sse.as_bytes().chunks(size.min(sse.len())).for_each(|chunk| drop(run.chunk(chunk)));
+                sse.as_bytes().chunks(size.min(sse.len())).for_each(|chunk| {
+                    run.chunk(chunk);
+                });
                 run.close();
                 assert_eq!(run.ended(), ("completed", Some(200), false), "{name}");
                 assert_eq!(said_in_stream(run.text()), want, "{name}");

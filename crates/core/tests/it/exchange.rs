@@ -489,9 +489,14 @@ fn what_a_model_refuses_is_left_out_and_named() {
         ("grok-4#grok", r#""stop_sequences":["x"]"#, "max_completion_tokens", "stop_sequences=drop"),
     ] {
         let mut settings = settings();
-        settings
-            .providers
-            .insert("grok".into(), apex_core::settings::Provider { api_key: Some("k".into()), ..Default::default() });
+        settings.providers.insert(
+            "grok".into(),
+            apex_core::settings::Provider {
+                api_key: Some("k".into()),
+                dialects: Some(vec!["openai-chat".into()]),
+                ..Default::default()
+            },
+        );
         let body = format!(
             r#"{{"model":"{model}","max_tokens":100,{members},"messages":[{{"role":"user","content":"hi"}}]}}"#
         );

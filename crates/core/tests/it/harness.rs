@@ -21,6 +21,9 @@ pub(crate) fn settings() -> Settings {
     for (id, key) in [("openai", "sk-openai-stored"), ("anthropic", "sk-ant-stored"), ("mistral", "mistral-stored")] {
         settings.providers.insert(id.into(), Provider { api_key: Some(key.into()), ..Provider::default() });
     }
+    // Most tests of translation are about Chat; the order of the table is tested with the table.
+    let openai = settings.providers.entry("openai".into()).or_default();
+    openai.dialects = Some(vec!["openai-chat".into(), "openai-responses".into()]);
     settings
 }
 

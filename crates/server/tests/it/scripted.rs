@@ -99,7 +99,7 @@ impl Deref for Scripted {
 fn file(upstream: &Upstream, top: &str, config: &str) -> String {
     let url = upstream.url();
     format!(
-        "{top}\n[providers.openai]\napi_key = \"{OPENAI_KEY}\"\nbase_url = \"{url}/openai/v1\"\n\
+        "{top}\n[providers.openai]\ndialects = [\"openai-chat\", \"openai-responses\"]\napi_key = \"{OPENAI_KEY}\"\nbase_url = \"{url}/openai/v1\"\n\
          [providers.anthropic]\napi_key = \"{ANTHROPIC_KEY}\"\nbase_url = \"{url}/anthropic/v1\"\n\
          [passthrough]\nallow_hosts = [\"{url}\"]\n{config}\n"
     )

@@ -174,3 +174,44 @@ fn a_mixed_body_is_answered_in_chat() {
     assert_eq!(chunks.last().unwrap()["usage"]["completion_tokens"], 1);
     assert!(run.text().ends_with("data: [DONE]\n\n"));
 }
+
+/// The client's dialect where the provider serves it, else the one that carries reasoning; the operator's order wins.
+#[test]
+fn the_choice_of_dialect() {
+    let messages = json!({"max_tokens":9,"messages":[{"role":"user","content":"x"}]});
+    let chat = json!({"messages":[{"role":"user","content":"x"}]});
+    let chosen = |path: &str, body: &Value, provider: &str, dialects: Option<Vec<String>>, form: Option<&str>| {
+        let mut settings = settings();
+        let entry = settings.providers.entry(provider.into()).or_default();
+        *entry =
+            apex_core::settings::Provider { api_key: Some("stored-key-0001".into()), dialects, ..Default::default() };
+        entry.resource = Some("r".into()).filter(|_| provider == "azure-openai");
+        entry.form = form.map(str::to_owned);
+        let mut body = body.clone();
+        body["model"] = json!(format!("m#{provider}"));
+        let run = Run::begin(&catalog(&settings), post(path, &[]), &body.to_string());
+        match run.sent[0].head.uri.path() {
+            path if path.ends_with("/responses") => "openai-responses",
+            path if path.ends_with("/chat/completions") => "openai-chat",
+            _ => "anthropic",
+        }
+    };
+    for (provider, want) in [
+        ("openai", "openai-responses"),
+        ("grok", "openai-responses"),
+        ("perplexity-ai", "openai-responses"),
+        ("groq", "openai-chat"),
+        ("azure-openai", "openai-chat"),
+        ("anthropic", "anthropic"),
+    ] {
+        assert_eq!(chosen("/v1/messages", &messages, provider, None, None), want, "{provider}");
+    }
+    assert_eq!(chosen("/v1/messages", &messages, "azure-openai", None, Some("v1")), "openai-responses");
+    assert_eq!(chosen("/v1/chat/completions", &chat, "openai", None, None), "openai-chat");
+    // Pinned.
+    let pinned = |names: &[&str]| Some(names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>());
+    let order = pinned(&["openai-chat", "openai-responses"]);
+    assert_eq!(chosen("/v1/messages", &messages, "openai", order, None), "openai-chat");
+    let only = pinned(&["openai-responses"]);
+    assert_eq!(chosen("/v1/chat/completions", &chat, "openai", only, None), "openai-responses");
+}
