@@ -11,11 +11,25 @@ const MASK: &str = "***";
 
 /// Does the header of this name (in lower case) carry a credential, or something that looks like one?
 pub fn is_secret(name: &str) -> bool {
-    const PARTS: &[&str] =
-        &["api-key", "apikey", "auth", "cookie", "credential", "passw", "secret", "signature", "token"];
     // Counts of tokens and challenges are worth reading.
-    let harmless = name.contains("ratelimit") || matches!(name, "proxy-authenticate" | "www-authenticate");
-    !harmless && (name.ends_with("-key") || PARTS.iter().any(|part| name.contains(part)))
+    let harmless = || name.contains("ratelimit") || matches!(name, "proxy-authenticate" | "www-authenticate");
+    (name.ends_with("-key") || holds_word(name.as_bytes())) && !harmless()
+}
+
+/// One pass: every header of every captured exchange is asked.
+fn holds_word(name: &[u8]) -> bool {
+    let begins = |rest: &[u8]| {
+        let words: &[&[u8]] = match rest.first() {
+            Some(b'a') => &[b"api-key", b"apikey", b"auth"],
+            Some(b'c') => &[b"cookie", b"credential"],
+            Some(b'p') => &[b"passw"],
+            Some(b's') => &[b"secret", b"signature"],
+            Some(b't') => &[b"token"],
+            _ => return false,
+        };
+        words.iter().any(|word| rest.starts_with(word))
+    };
+    (0..name.len()).any(|at| name.get(at..).is_some_and(begins))
 }
 
 /// `title`, then one `name: value` a line.

@@ -8,11 +8,12 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue, Method, header, request};
 
 use super::level;
+use crate::capture::Shown;
 use crate::catalog::Aepipe;
 use crate::credentials::auth_header;
 use crate::dialect::Dialect;
 use crate::hub::StopReason;
-use crate::json::{Arr, Members, Obj, object};
+use crate::json::{Arr, Members, Obj, number, object};
 use crate::provider::Auth;
 use crate::record::Record;
 use crate::record::line::{self, Value, rfc3339};
@@ -23,9 +24,6 @@ pub const MAX_ENTRIES: usize = 250;
 /// Longest blob, in bytes: fifteen of them, the names of project and store, event and level stay below the 16 KiB that a
 /// point may have.
 const MAX_BLOB: usize = 1000;
-
-/// Not known, where 0 would be a claim.
-const UNKNOWN: f64 = -1.0;
 
 /// One of the two stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,74 +103,85 @@ fn point(record: &Record) -> Vec<u8> {
 
 /// Fifteen texts; what is not known is empty.
 fn blobs(record: &Record, out: &mut Arr<'_>) {
-    let endpoint = format!("{} {}", record.method, record.path);
-    let of = |text: &Option<String>| text.as_deref().unwrap_or_default().to_owned();
-    let dialect = |d: Option<Dialect>| d.map_or("", Dialect::as_str).to_owned();
+    let endpoint = [record.method.as_str(), " ", &record.path].concat();
+    let dialect = |d: Option<Dialect>| d.map_or("", Dialect::as_str);
     let all = [
-        record.request_id.clone(),
-        of(&record.provider),
-        of(&record.client_model),
-        of(&record.upstream_model),
-        record.mode.as_str().to_owned(),
-        record.outcome.as_str().to_owned(),
-        endpoint,
+        record.request_id.as_str(),
+        record.provider.as_deref().unwrap_or_default(),
+        record.client_model.as_deref().unwrap_or_default(),
+        record.upstream_model.as_deref().unwrap_or_default(),
+        record.mode.as_str(),
+        record.outcome.as_str(),
+        &endpoint,
         dialect(record.client_dialect),
         dialect(record.upstream_dialect),
-        record.via.unwrap_or_default().to_owned(),
-        of(&record.label),
-        of(&record.error),
-        record.stop.map_or("", StopReason::as_str).to_owned(),
-        of(&record.adjustments),
-        of(&record.user_agent),
+        record.via.unwrap_or_default(),
+        record.label.as_deref().unwrap_or_default(),
+        record.error.as_deref().unwrap_or_default(),
+        record.stop.map_or("", StopReason::as_str),
+        record.adjustments.as_deref().unwrap_or_default(),
+        record.user_agent.as_deref().unwrap_or_default(),
     ];
-    for mut text in all {
-        text.truncate(text.floor_char_boundary(MAX_BLOB));
-        out.text(&text);
+    for text in all {
+        out.text(text.get(..text.floor_char_boundary(MAX_BLOB)).unwrap_or_default());
     }
 }
 
-/// Nineteen numbers; what is not known is -1.
+/// Nineteen numbers; what is not known is -1, as 0 would be a claim.
 fn doubles(record: &Record, out: &mut Arr<'_>) {
-    #[allow(clippy::cast_precision_loss, reason = "Analytics Engine has doubles only; counts stay far below 2^53")]
-    let count = |n: u64| n as f64;
-    let known = |n: Option<u64>| n.map_or(UNKNOWN, count);
-    let millis = |time: Option<Duration>| time.map_or(UNKNOWN, |time| time.as_secs_f64() * 1000.0);
     let usage = &record.usage;
     let all = [
-        f64::from(record.status),
-        millis(Some(record.duration)),
-        count(record.request_bytes),
-        count(record.response_bytes),
-        count(record.upstream_bytes),
-        record.upstream_status.map_or(UNKNOWN, f64::from),
-        millis(record.upstream_head),
-        millis(record.first_byte),
-        millis(record.first_content),
-        known((!usage.is_unknown()).then(|| usage.input_total())),
-        known(usage.cache_read),
-        known(usage.cache_write),
-        known(usage.output),
-        known(usage.reasoning),
-        known(record.cost.micros()),
-        count(record.attempts.len() as u64),
-        f64::from(u8::from(record.stream)),
-        count(record.started.as_micros() / 1000),
-        millis(record.attempts.first().map(|attempt| attempt.started)),
+        Some(Double::Count(record.status.into())),
+        Some(Double::Millis(record.duration)),
+        Some(Double::Count(record.request_bytes)),
+        Some(Double::Count(record.response_bytes)),
+        Some(Double::Count(record.upstream_bytes)),
+        record.upstream_status.map(|status| Double::Count(status.into())),
+        record.upstream_head.map(Double::Millis),
+        record.first_byte.map(Double::Millis),
+        record.first_content.map(Double::Millis),
+        (!usage.is_unknown()).then(|| Double::Count(usage.input_total())),
+        usage.cache_read.map(Double::Count),
+        usage.cache_write.map(Double::Count),
+        usage.output.map(Double::Count),
+        usage.reasoning.map(Double::Count),
+        record.cost.micros().map(Double::Count),
+        Some(Double::Count(record.attempts.len() as u64)),
+        Some(Double::Count(record.stream.into())),
+        Some(Double::Count(record.started.as_micros() / 1000)),
+        record.attempts.first().map(|attempt| Double::Millis(attempt.started)),
     ];
-    for number in all {
-        out.raw(&number_text(number));
+    let mut text = Vec::with_capacity(24);
+    for double in all {
+        text.clear();
+        match double {
+            None => text.extend_from_slice(b"-1"),
+            Some(Double::Count(count)) => number(&mut text, count),
+            Some(Double::Millis(time)) => line::millis(time, &mut text),
+        }
+        out.raw(std::str::from_utf8(&text).unwrap_or("-1"));
     }
 }
 
-/// Thousandths at most: microseconds, in milliseconds.
-fn number_text(number: f64) -> String {
-    let text = format!("{number:.3}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+#[derive(Clone, Copy)]
+enum Double {
+    Count(u64),
+    Millis(Duration),
+}
+
+/// `time` as a member, in milliseconds.
+fn millis(out: &mut Obj<'_>, name: &str, time: Duration) {
+    let mut text = Vec::with_capacity(16);
+    line::millis(time, &mut text);
+    out.raw(name, std::str::from_utf8(&text).unwrap_or("0"));
 }
 
 /// `{"message", "level", ...}`: every field of the log line, then heads and bodies.
 fn log(record: &Record, bodies: bool) -> Vec<u8> {
-    let mut out = Vec::with_capacity(2048);
+    let captured = |text: fn(&Shown) -> usize| record.capture.shown().map_or(0, text);
+    // Escapes make it longer, seldom by much.
+    let size = captured(|shown| shown.request.text.len() + shown.response.text.len());
+    let mut out = Vec::with_capacity(2048 + if bodies { size + size / 8 } else { 0 });
     object(&mut out, |o| {
         o.text("message", &format!("{} {} {} {}", record.method, record.path, record.status, record.outcome.as_str()));
         o.text("level", level(record));
@@ -181,7 +190,7 @@ fn log(record: &Record, bodies: bool) -> Vec<u8> {
             match value {
                 Value::Text(text) => o.text(name, text),
                 Value::Number(number) => o.uint(name, number),
-                Value::Millis(time) => o.raw(name, &number_text(time.as_secs_f64() * 1000.0)),
+                Value::Millis(time) => millis(o, name, time),
                 Value::Truth(truth) => o.bool(name, truth),
             }
         }
@@ -212,14 +221,12 @@ fn log(record: &Record, bodies: bool) -> Vec<u8> {
 fn attempts(record: &Record, out: &mut Arr<'_>) {
     for attempt in &record.attempts {
         out.obj(|o| {
-            let mut millis = |name, time: Option<Duration>| {
+            let times = [("started_ms", Some(attempt.started)), ("head_ms", attempt.head), ("ended_ms", attempt.ended)];
+            for (name, time) in times {
                 if let Some(time) = time {
-                    o.raw(name, &number_text(time.as_secs_f64() * 1000.0));
+                    millis(o, name, time);
                 }
-            };
-            millis("started_ms", Some(attempt.started));
-            millis("head_ms", attempt.head);
-            millis("ended_ms", attempt.ended);
+            }
             o.text("target", &attempt.target);
             if let Some(status) = attempt.status {
                 o.uint("status", status.into());
@@ -300,7 +307,7 @@ mod tests {
                 "event": "request", "level": "info",
                 "blobs": ["req_1", "openai", "a#openai", "a", "gateway", "completed", "POST /v1/messages", "anthropic",
                           "openai-chat", "direct", "anthropic", "", "end_turn", "", ""],
-                "doubles": [200, 1.5, 10, 20, 30, 200, 1, -1, -1, 0, -1, -1, 7, -1, -1, 1, 1, 1_795_308_060_123_u64, 0.25],
+                "doubles": [200, 1.5, 10, 20, 30, 200, 1.0, -1, -1, 0, -1, -1, 7, -1, -1, 1, 1, 1_795_308_060_123_u64, 0.25],
             })
         );
     }
