@@ -11,6 +11,7 @@
 )]
 
 mod chat;
+mod cohere;
 mod gemini;
 mod known;
 mod messages;
@@ -180,7 +181,7 @@ pub(crate) struct Side {
 }
 
 const CLIENTS: &[&Side] = &[&chat::SIDE, &messages::SIDE, &responses::SIDE, &gemini::SIDE];
-const UPSTREAMS: &[&Side] = &[&chat::SIDE, &messages::SIDE, &responses::SIDE, &gemini::SIDE];
+const UPSTREAMS: &[&Side] = &[&chat::SIDE, &messages::SIDE, &responses::SIDE, &gemini::SIDE, &cohere::SIDE];
 
 /// What came of one cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
