@@ -278,4 +278,5 @@ export const UPSTREAMS = [
   { provider: 'only-chat', speaks: 'openai-chat', model: 'llama-4-70b', alias: 'chat-model' },
   { provider: 'only-messages', speaks: 'anthropic', model: 'claude-sonnet-4-6', alias: 'messages-model' },
   { provider: 'only-responses', speaks: 'openai-responses', model: 'gpt-5.5', alias: 'responses-model' },
+  { provider: 'only-gemini', speaks: 'gemini', model: 'gemini-3.5-pro', alias: 'gemini-model' },
 ];
