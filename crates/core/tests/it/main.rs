@@ -25,4 +25,5 @@ mod prices;
 mod providers;
 mod relay;
 mod reply_headers;
+mod settings;
 mod upstream_error;
