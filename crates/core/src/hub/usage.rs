@@ -1,5 +1,6 @@
 //! Token counts as disjoint counters; every dialect's view is computed from them.
 
+use crate::json::{JsonStr, RawValue};
 use crate::money::Money;
 
 /// Tokens of one reply. Unknown is not zero.
@@ -54,4 +55,10 @@ impl Usage {
     pub fn input_total(&self) -> u64 {
         [self.input_uncached, self.cache_read, self.cache_write].into_iter().flatten().fold(0, u64::saturating_add)
     }
+}
+
+/// Does `service_tier` of an OpenAI dialect name a class of service with prices of its own?
+pub fn is_other_service(tier: Option<&RawValue>) -> bool {
+    let tier = tier.and_then(JsonStr::from_raw);
+    tier.is_some_and(|tier| ["flex", "priority", "fast", "scale", "batch", "performance"].iter().any(|t| tier == *t))
 }

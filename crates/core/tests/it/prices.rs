@@ -336,3 +336,48 @@ fn providers_that_tell_the_cost_are_believed() {
         assert_eq!(run.header("x-apex-cost"), cost, "{usage}");
     }
 }
+
+/// What is billed besides tokens makes the cost unknown, in every dialect.
+#[test]
+fn what_tokens_do_not_tell_is_unknown() {
+    let responses = |more: &str, output: &str| {
+        format!(
+            r#"{{"id":"r","object":"response","created_at":1,"status":"completed","model":"gpt-5.5",{more}"output":[{output}{{"type":"message","id":"m","role":"assistant","status":"completed","content":[{{"type":"output_text","text":"say \"web_search_call\"","annotations":[]}}]}}],"usage":{{"input_tokens":10,"output_tokens":2,"total_tokens":12}}}}"#
+        )
+    };
+    let search = r#"{"type":"web_search_call","id":"w","status":"completed"},"#;
+    let messages = |more: &str| {
+        format!(
+            r#"{{"id":"m","type":"message","role":"assistant","model":"claude-sonnet-4-6","content":[{{"type":"text","text":"hi"}}],"stop_reason":"end_turn","stop_sequence":null,"usage":{{"input_tokens":10,"output_tokens":2{more}}}}}"#
+        )
+    };
+    let body = |model: &str| {
+        format!(r#"{{"model":"{model}","max_tokens":9,"input":"hi","messages":[{{"role":"user","content":"hi"}}]}}"#)
+    };
+    for (path, model, reply, cost) in [
+        ("/v1/responses", "gpt-5.5#openai", responses("", ""), "0.00011"),
+        ("/v1/responses", "gpt-5.5#openai", responses(r#""service_tier":"default","#, ""), "0.00011"),
+        ("/v1/responses", "gpt-5.5#openai", responses(r#""service_tier":"priority","#, ""), "unknown"),
+        ("/v1/responses", "gpt-5.5#openai", responses("", search), "unknown"),
+        ("/v1/messages", "claude-sonnet-4-6#anthropic", messages(""), "0.00006"),
+        ("/v1/messages", "claude-sonnet-4-6#anthropic", messages(r#","service_tier":"standard""#), "0.00006"),
+        ("/v1/messages", "claude-sonnet-4-6#anthropic", messages(r#","service_tier":"priority""#), "unknown"),
+        ("/v1/messages", "claude-sonnet-4-6#anthropic", messages(r#","speed":"fast""#), "unknown"),
+        (
+            "/v1/messages",
+            "claude-sonnet-4-6#anthropic",
+            messages(r#","server_tool_use":{"web_search_requests":0}"#),
+            "0.00006",
+        ),
+        (
+            "/v1/messages",
+            "claude-sonnet-4-6#anthropic",
+            messages(r#","server_tool_use":{"web_search_requests":1}"#),
+            "unknown",
+        ),
+    ] {
+        let mut run = Run::begin(&catalog(&settings()), post(path, &[]), &body(model));
+        run.json().chunk(&reply).close();
+        assert_eq!((run.header("x-apex-cost"), run.text()), (cost, reply.as_str()));
+    }
+}

@@ -112,6 +112,11 @@ pub(super) fn nothing() -> Failure {
 /// from a cache, the candidates' excludes thoughts.
 pub(super) fn usage(raw: &RawValue) -> Usage {
     let Ok(mut m) = Members::of(raw) else { return Usage::default() };
+    // Tokens of sound, and of what is painted or spoken, have prices of their own.
+    let has =
+        |key: &str, kinds: &[&str]| m.get(key).is_some_and(|raw| kinds.iter().any(|kind| raw.get().contains(kind)));
+    let beyond_tokens =
+        has("promptTokensDetails", &["\"AUDIO\""]) || has("candidatesTokensDetails", &["\"AUDIO\"", "\"IMAGE\""]);
     let mut count = |key: &str| take(&mut m, key).and_then(number);
     let (prompt, cached, tools) =
         (count("promptTokenCount"), count("cachedContentTokenCount"), count("toolUsePromptTokenCount"));
@@ -125,6 +130,7 @@ pub(super) fn usage(raw: &RawValue) -> Usage {
         cache_read: cached,
         output: sum(candidates, thoughts),
         reasoning: thoughts,
+        beyond_tokens,
         ..Usage::default()
     }
 }

@@ -1,6 +1,6 @@
 //! The state of one reply being read.
 
-use crate::hub::{Aliases, BlockStart, Citation, Delta, Event, Failure, Stop, StopReason, Usage};
+use crate::hub::{Aliases, BlockStart, Citation, Delta, Event, Failure, Stop, StopReason, Usage, is_other_service};
 use crate::json::{JsonStr, Kind, Members, RawValue, elements, kind};
 use crate::provider::Quirks;
 
@@ -116,7 +116,7 @@ impl Decoder {
             && self.phase != Phase::Ended
         {
             usage.reported_cost = self.reports_cost.then(|| usage::cost(raw)).flatten();
-            usage.beyond_tokens |= usage::is_other_service(m.get("service_tier"));
+            usage.beyond_tokens |= is_other_service(m.get("service_tier"));
             out.push(Event::Usage(usage));
         }
     }

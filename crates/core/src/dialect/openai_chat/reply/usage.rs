@@ -4,7 +4,7 @@
 //! hub's counters are disjoint, so they are subtracted and never added (pitfall 95).
 
 use crate::hub::Usage;
-use crate::json::{JsonStr, Members, RawValue, as_u64};
+use crate::json::{Members, RawValue, as_u64};
 use crate::money::Money;
 
 /// The counters of a usage object; none if it says nothing (absent or all zero).
@@ -50,12 +50,6 @@ pub(super) fn cost(raw: &RawValue) -> Option<Money> {
     }
     let theirs = inner(&m, "cost_details")?;
     dollars(theirs.get("upstream_inference_cost")?).map(|theirs| cost.plus(theirs))
-}
-
-/// Does `service_tier` name a class of service with prices of its own?
-pub(super) fn is_other_service(tier: Option<&RawValue>) -> bool {
-    let tier = tier.and_then(JsonStr::from_raw);
-    tier.is_some_and(|tier| ["flex", "priority", "fast", "scale", "batch", "performance"].iter().any(|t| tier == *t))
 }
 
 /// More cached than prompted means that the prompt count leaves the cached ones out (xAI); others are clamped.

@@ -3,7 +3,9 @@
 mod item;
 mod stream;
 
-use crate::hub::{Aliases, Citation, Event, Stop, StopReason, Usage};
+use memchr::memmem;
+
+use crate::hub::{Aliases, Citation, Event, Stop, StopReason, Usage, is_other_service};
 use crate::json::{JsonStr, Members, RawValue, WireError};
 use crate::provider::Quirks;
 
@@ -27,6 +29,7 @@ pub fn decode_reply<'a>(body: &'a str, quirks: &Quirks, aliases: &Aliases) -> Re
 
 /// Token counts: the totals here include their parts.
 fn usage(response: &mut Members<'_>) -> Usage {
+    let beyond_tokens = is_other_service(response.get("service_tier"));
     let Ok(Some(mut m)) = response.take_object("usage") else { return Usage::default() };
     let detail = |group: &str, key: &str| {
         let m: Option<Members<'_>> = m.get(group).and_then(|raw| Members::of(raw).ok());
@@ -43,8 +46,18 @@ fn usage(response: &mut Members<'_>) -> Usage {
         cache_write: write,
         output: m.take_u64("output_tokens").ok().flatten(),
         reasoning,
+        beyond_tokens,
         ..Usage::default()
     }
+}
+
+/// Did tools of the provider work on the reply? They are billed besides the tokens.
+fn used_tools(response: &Members<'_>) -> bool {
+    const TOOLS: &[&str] =
+        &["\"web_search_call\"", "\"file_search_call\"", "\"code_interpreter_call\"", "\"image_generation_call\""];
+    // The quotes of a text are escaped: only a type is written so.
+    let output = response.get("output").map_or("", RawValue::get).as_bytes();
+    TOOLS.iter().any(|tool| memmem::find(output, tool.as_bytes()).is_some())
 }
 
 /// Why a reply ended. There is no stop reason here: calls tell, and what is incomplete says why.

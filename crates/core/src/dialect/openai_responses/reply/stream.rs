@@ -11,7 +11,7 @@ use crate::provider::Quirks;
 use crate::upstream_error;
 
 use super::item::{Block, Item, Slot};
-use super::{citation, lenient, stop, usage};
+use super::{citation, lenient, stop, usage, used_tools};
 
 /// Turns the stream of one reply into hub events.
 #[derive(Debug)]
@@ -381,6 +381,7 @@ impl StreamDecoder {
         if kind == "failed" {
             return self.failed(response, data, out);
         }
+        let tools = used_tools(response);
         for (index, raw) in (0u64..).zip(response.take_array("output").ok().flatten().unwrap_or_default()) {
             if let Ok(item) = Members::of(raw) {
                 self.item(index, item, out);
@@ -391,7 +392,8 @@ impl StreamDecoder {
         let status = if status.is_empty() { JsonStr::owned(kind) } else { status };
         let status = if kind == "incomplete" { JsonStr::written("incomplete") } else { status };
         let stop = stop(status, response, self.calls);
-        let usage = usage(response);
+        let mut usage = usage(response);
+        usage.beyond_tokens |= tools;
         out.push(Event::Stop(stop));
         out.push(Event::Usage(usage));
         self.phase = Phase::Ended;
