@@ -24,9 +24,19 @@ PLACES = [
     ("@cf/meta/llama#workers-ai", "workers-ai/v1/chat/completions", None),
 ]
 
+# Where a Messages client goes instead: to the provider's richest dialect.
+RICHEST = {
+    "openai/chat/completions": "openai/responses",
+    "grok/v1/chat/completions": "grok/v1/responses",
+    "perplexity-ai/chat/completions": "perplexity-ai/v1/responses",
+}
+WAYS = [("openai", *way) for way in PLACES] + [
+    # Cohere's own dialect is not played by the upstream here.
+    ("anthropic", model, RICHEST.get(place, place), sent) for model, place, sent in PLACES if "cohere" not in model
+]
 
-@pytest.mark.parametrize("style", ["openai", "anthropic"])
-@pytest.mark.parametrize(("model", "place", "sent"), PLACES)
+
+@pytest.mark.parametrize(("style", "model", "place", "sent"), WAYS)
 def test_where_it_goes(oai, ant, upstream, model, place, sent, style):
     messages = [{"role": "user", "content": "hi"}]
     if style == "openai":

@@ -337,7 +337,8 @@ impl Choice {
 /// Text that agents and gateways put into user turns on their own account.
 fn is_remark(text: &str) -> bool {
     let text = text.trim_start();
-    text.is_empty() || text.starts_with("<system-reminder>") || text.starts_with("[image ")
+    let marks = ["<system-reminder>", "<system-note>", "[image "];
+    text.is_empty() || marks.iter().any(|mark| text.starts_with(mark))
 }
 
 /// A string, or the texts of a list of blocks.

@@ -127,6 +127,17 @@ fn refused_by_name() {
     }
 }
 
+/// The AI SDK leaves storing to the provider, and then names reasoning instead of sending it.
+#[test]
+fn named_reasoning_is_lost_and_named() {
+    let items = r#""input":[{"role":"user","content":"x"},{"type":"item_reference","id":"rs_1"},
+        {"type":"function_call","call_id":"c","name":"f","arguments":"{}"},
+        {"type":"function_call_output","call_id":"c","output":"y"}],"tools":[{"type":"function","name":"f"}]"#;
+    let (body, lost) = to(Dialect::Anthropic, items).unwrap();
+    assert!(lost.contains("input.item_reference=drop"), "{lost}");
+    assert_eq!(body["messages"][1]["content"][0]["type"], "tool_use");
+}
+
 /// A result that names no call belongs to the nearest open one of that name; one without its half is text.
 #[test]
 fn odd_pairs() {

@@ -54,6 +54,11 @@ impl<'a> Items<'_, 'a> {
                 return tool::add(tools, "tools", self.request);
             }
             "configuration_update" => self.update(m),
+            // Clients that leave storing to the provider (the AI SDK) name reasoning instead of sending it: an answer is
+            // possible without. Anything else named would be a hole in the conversation.
+            "item_reference" if m.take_text("id")?.is_some_and(|id| id.starts_with("rs_")) => {
+                self.request.losses.drop("input.item_reference");
+            }
             "item_reference" => {
                 return Err(WireError::new("id", "this provider keeps no items; send the item itself"));
             }
