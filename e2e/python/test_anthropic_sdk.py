@@ -252,7 +252,10 @@ def test_a_bare_name_goes_to_its_default_provider(ant, upstream):
 
 
 def test_models(ant):
-    listed = list(ant.models.list())
+    page = ant.models.list(limit=1000)
+    listed = list(page)
+    assert page.has_more is False and not page.has_next_page()
+    assert (page.first_id, page.last_id) == (listed[0].id, listed[-1].id)
     assert listed and all(model.id and model.type == "model" for model in listed)
     name = "claude-sonnet-4-6" if DIRECT else "claude-sonnet-4-6#anthropic"
     assert ant.models.retrieve(name).id == name

@@ -121,3 +121,25 @@ def test_a_cut_stream_is_no_answer(google, provider):
     with pytest.raises(errors.APIError):
         for _ in stream:
             pass
+
+
+def test_models(google):
+    listed = list(google.models.list())
+    assert listed and all(model.name.startswith("models/") and model.supported_actions for model in listed)
+    alias = next(model for model in listed if model.display_name == "fast")
+    # What the list tells can be asked for as it is.
+    assert google.models.generate_content(model=alias.name, contents="hi").text == "Echo: hi"
+    found = google.models.get(model=OPENAI)
+    assert (found.name, found.display_name) == (f"models/{OPENAI}", "gpt-5.5#openai")
+    assert google.models.get(model=found.name) == found
+    assert google.models.generate_content(model=found.name, contents="hi").text == "Echo: hi"
+    with pytest.raises(errors.ClientError) as raised:
+        google.models.get(model="gpt-5.5%23nowhere")
+    assert raised.value.code == 404 and "nowhere" in raised.value.message
+
+
+@pytest.mark.parametrize("version", ["v1", "v1beta"])
+def test_models_of_either_version(version):
+    client = genai.Client(api_key=TOKEN, http_options={"base_url": URL, "api_version": version})
+    assert any(model.display_name == "fast" for model in client.models.list())
+    assert client.models.get(model="fast").name == "models/fast"

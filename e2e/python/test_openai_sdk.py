@@ -247,8 +247,10 @@ def test_a_model_without_a_known_provider(oai, upstream, model):
 
 
 def test_models(oai):
-    listed = list(oai.models.list())
+    page = oai.models.list()
+    listed = list(page)
     assert listed and all(model.id and model.object == "model" for model in listed)
+    assert not page.has_next_page()
     name = "gpt-5.5" if DIRECT else "gpt-5.5#openai"
     assert oai.models.retrieve(name).id == name
 

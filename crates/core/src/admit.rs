@@ -31,6 +31,9 @@ pub const TYPE: &str = "x-apex-ai-proxy-type";
 /// The content type of metrics, <https://prometheus.io/docs/specs/om/open_metrics_spec/>.
 pub const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// Google's clients send one of them.
+const GOOGLE: [&str; 2] = ["x-goog-api-key", "x-goog-api-client"];
+
 /// Most gateways a request may pass.
 const MAX_HOPS: u32 = 8;
 
@@ -265,12 +268,21 @@ fn body_fits(headers: &HeaderMap, catalog: &Catalog) -> Result<(), Refusal> {
     }
 }
 
-/// The dialect of errors before the route is known: the path decides, then `anthropic-version`.
+/// The dialect of lists of models, and of errors before the route is known: the path decides, then the headers that only
+/// one vendor's clients send.
 pub fn error_dialect(head: &request::Parts) -> Dialect {
-    match route::route(&Method::POST, head.uri.path()) {
-        Ok(Route::Api(operation)) => with_headers(operation, &head.headers).dialect(),
-        _ if head.headers.contains_key("anthropic-version") => Dialect::Anthropic,
-        _ if head.uri.path().starts_with("/v1beta/") => Dialect::Gemini,
+    let (path, headers) = (head.uri.path(), &head.headers);
+    let google = || GOOGLE.iter().any(|name| headers.contains_key(*name));
+    let route = match route::route(&Method::POST, path) {
+        // Another method may mean something else there.
+        Ok(Route::Api(Operation::Unlisted(_))) => route::route(&head.method, path),
+        known => known,
+    };
+    match route {
+        Ok(Route::Api(operation)) => with_headers(operation, headers).dialect(),
+        _ if path.starts_with("/v1beta/") => Dialect::Gemini,
+        _ if headers.contains_key("anthropic-version") => Dialect::Anthropic,
+        _ if google() => Dialect::Gemini,
         _ => Dialect::OpenAiChat,
     }
 }

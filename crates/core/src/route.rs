@@ -15,9 +15,9 @@ pub enum Route {
     Health,
     /// `GET /metrics`.
     Metrics,
-    /// `GET /v1/models`.
+    /// `GET /v1/models`, `/v1beta/models`.
     Models,
-    /// `GET /v1/models/{id}`, the id decoded.
+    /// `GET /v1/models/{id}`, `/v1beta/models/{id}`, the id decoded.
     Model(String),
     Ready,
 }
@@ -167,12 +167,13 @@ pub fn route(method: &Method, path: &str) -> Result<Route, Refusal> {
     if let Some((_, operation)) = POSTS.iter().find(|(p, _)| *p == rest) {
         return if *method == Method::POST { Ok(Route::Api(*operation)) } else { wrong("POST") };
     }
-    if rest == "models" {
+    let named = rest.strip_prefix("v1beta/").unwrap_or(rest);
+    if named == "models" {
         return if reads { Ok(Route::Models) } else { wrong("GET, HEAD") };
     }
     // A model's id may hold slashes, percent-encoded or not (`@cf/vendor/name`).
-    if let Some(id) = rest.strip_prefix("models/").filter(|id| !id.is_empty()) {
-        let id = percent_encoding::percent_decode_str(id).decode_utf8().map_err(|_| missing())?.into_owned();
+    if let Some(id) = named.strip_prefix("models/").filter(|id| !id.is_empty()) {
+        let id = decoded(id).ok_or_else(missing)?;
         if reads {
             return Ok(Route::Model(id));
         }
@@ -181,8 +182,7 @@ pub fn route(method: &Method, path: &str) -> Result<Route, Refusal> {
     path.strip_prefix("/v1/").and_then(unlisted).map(Route::Api).ok_or_else(missing)
 }
 
-/// The model and the method of a Gemini client's path, `/v1beta/models/{model}:{method}` (`/v1/` at newer ones). The name
-/// is decoded: its `#provider` comes as `%23`, and a client that encodes it once more is understood, too.
+/// The model and the method of a Gemini client's path, `/v1beta/models/{model}:{method}` (`/v1/` at newer ones).
 pub fn model_in_path(path: &str) -> Option<(String, Operation)> {
     let rest = ["/v1beta/", "/v1/v1beta/", "/v1/v1/", "/v1/", "/"].into_iter().find_map(|p| path.strip_prefix(p))?;
     let (model, method) = rest.strip_prefix("models/")?.rsplit_once(':')?;
@@ -192,9 +192,14 @@ pub fn model_in_path(path: &str) -> Option<(String, Operation)> {
         "streamGenerateContent" => Operation::StreamGenerateContent,
         _ => return None,
     };
-    let model = percent_encoding::percent_decode_str(model).decode_utf8().ok()?;
-    let model = model.strip_prefix("models/").unwrap_or(&model).replace("%23", "#");
-    (!model.is_empty()).then_some((model, operation))
+    Some((decoded(model)?, operation))
+}
+
+/// A model's name in a path: its `#provider` comes as `%23`, and a client that encodes it once more is understood, too.
+fn decoded(name: &str) -> Option<String> {
+    let name = percent_encoding::percent_decode_str(name).decode_utf8().ok()?;
+    let name = name.strip_prefix("models/").unwrap_or(&name).replace("%23", "#");
+    (!name.is_empty()).then_some(name)
 }
 
 /// A path that goes on to a provider as it is: whole segments of plain characters, so that it cannot lead elsewhere.
@@ -257,11 +262,20 @@ mod tests {
             ("GET", "/v1/models", Ok(Route::Models)),
             ("GET", "/v1/models/gpt-5.5%23openai", Ok(Route::Model("gpt-5.5#openai".into()))),
             ("GET", "/models/@cf/a%2Fb%23workers-ai", Ok(Route::Model("@cf/a/b#workers-ai".into()))),
+            ("GET", "/v1/models/gpt-5.5%2523openai", Ok(Route::Model("gpt-5.5#openai".into()))),
+            ("GET", "/v1beta/models", Ok(Route::Models)),
+            ("HEAD", "/v1/v1beta/models", Ok(Route::Models)),
+            ("GET", "/v1beta/models/gpt-5.5%23openai", Ok(Route::Model("gpt-5.5#openai".into()))),
+            ("GET", "/v1beta/models/models/gpt-5.5%23openai", Ok(Route::Model("gpt-5.5#openai".into()))),
             ("HEAD", "/api/hello", Ok(Route::Hello)),
             ("GET", "/healthz", Ok(Route::Health)),
             ("GET", "/readyz", Ok(Route::Ready)),
             ("GET", "/v1/messages", Err(405)),
             ("DELETE", "/v1/models", Err(405)),
+            ("POST", "/v1beta/models", Err(405)),
+            ("DELETE", "/v1beta/models/m", Err(404)),
+            ("GET", "/v1beta/models/", Err(404)),
+            ("GET", "/v1beta/files", Err(404)),
             ("POST", "/healthz", Err(405)),
             ("POST", "/", Err(404)),
             ("POST", "", Err(404)),

@@ -159,3 +159,41 @@ fn the_compatible_endpoint_is_asked_for() {
         assert_eq!(sent.headers["authorization"], "Bearer google-stored-1");
     }
 }
+
+/// Each client gets models, and errors about them, in its own shape.
+#[test]
+fn models_are_listed_in_the_shape_of_who_asks() {
+    type Headers<'a> = &'a [(&'a str, &'a str)];
+    const OPENAI: &str = r#"{"id":"fast","object":"model","#;
+    const ANTHROPIC: &str = r#"{"type":"model","id":"fast","#;
+    const GEMINI: &str = r#"{"name":"models/fast","displayName":"fast","#;
+    let catalog = catalog(&settings());
+    let get = |path: &str, headers: &[(&str, &str)]| {
+        let mut head = post(path, headers);
+        head.method = http::Method::GET;
+        ticket(head, &catalog).unwrap_err()
+    };
+    let (key, client, version) = (("x-goog-api-key", "tok"), ("x-goog-api-client", "sdk"), ("anthropic-version", "x"));
+    let cases: &[(&str, Headers<'_>, &str)] = &[
+        ("/v1", &[], OPENAI),
+        ("", &[], OPENAI),
+        ("/v1", &[version], ANTHROPIC),
+        ("/v1", &[version, key], ANTHROPIC),
+        ("/v1", &[key], GEMINI),
+        ("/v1", &[client], GEMINI),
+        ("/v1beta", &[], GEMINI),
+        ("/v1beta", &[version], GEMINI),
+    ];
+    for (version, headers, shape) in cases {
+        let (status, list) = get(&format!("{version}/models?pageSize=1&limit=1"), headers);
+        assert!(status == 200 && list.contains(shape), "{version} {headers:?}: {list}");
+        assert_eq!(get(&format!("{version}/models/fast"), headers).1.get(..shape.len()), Some(*shape));
+        let (status, error) = get(&format!("{version}/models/m%23nowhere"), headers);
+        let native = match *shape {
+            OPENAI => r#""code":"invalid_model""#,
+            ANTHROPIC => r#""type":"not_found_error""#,
+            _ => r#""status":"NOT_FOUND""#,
+        };
+        assert!(status == 404 && error.contains(native), "{version} {headers:?}: {error}");
+    }
+}
