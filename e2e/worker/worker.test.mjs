@@ -47,6 +47,8 @@ const refusals = [
   ['a provider key that is not in the store', { bindings: { GatewayToken: TOKEN }, secrets: { GROQ_API_KEY: null } }, /GROQ_API_KEY/],
   ['a configuration that is no JSON', { bindings: { GatewayToken: TOKEN, APEX_CONFIG: '{' } }, /APEX_CONFIG/],
   ['a configuration that means nothing', { bindings: { GatewayToken: TOKEN, APEX_CONFIG: '{"default_provider":"x"}' } }, /default_provider/],
+  ['a configuration that is a list', { bindings: { GatewayToken: TOKEN, APEX_CONFIG: '[]' } }, /APEX_CONFIG is wrong: it is not a JSON object/],
+  ['an address that is none', { bindings: { GatewayToken: TOKEN, AepipeToken: 't', AEPIPE_BASE_URL: 'nonsense' } }, /AEPIPE_BASE_URL \(aepipe.base_url\)/],
   ['a gateway without its account', { bindings: { GatewayToken: TOKEN, GATEWAY_ID: 'gw' } }, /ACCOUNT_ID/],
 ];
 for (const [name, options, wanted] of refusals) {

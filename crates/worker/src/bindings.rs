@@ -109,10 +109,10 @@ impl Bindings {
         Ok(settings)
     }
 
-    /// What is bound to `name`; what is empty is not there.
+    /// What is bound to `name`, without white space around it, which pasting leaves; what is empty is not there.
     fn text(&self, name: &str) -> Result<Option<String>, String> {
         match self.0.get(name) {
-            Some(Bound::Text(text)) => Ok(Some(text.clone()).filter(|text| !text.is_empty())),
+            Some(Bound::Text(text)) => Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty())),
             Some(Bound::Failed { error }) => Err(format!(
                 "the secret of the binding {name} could not be read ({error}): create it in the Secrets Store, or take the binding out of wrangler.jsonc"
             )),
@@ -124,6 +124,9 @@ impl Bindings {
         let Some(text) = self.text(CONFIG)? else { return Ok(Settings::default()) };
         let wrong = |what: String| format!("the var {CONFIG} is wrong: {what}");
         let value: Value = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        if !value.is_object() {
+            return Err(wrong("it is not a JSON object".to_owned()));
+        }
         let value = self.expand(value).map_err(wrong)?.unwrap_or(Value::Null);
         // By way of text, so that an error names the key.
         serde_json::from_value(value).map_err(|error| wrong(error.to_string()))
@@ -169,6 +172,24 @@ impl Bindings {
         out.push_str(rest);
         Ok(Some(out))
     }
+}
+
+/// The binding that a key of the configuration may have come from.
+pub fn binding_of(path: &str) -> Option<&'static str> {
+    let own = match path {
+        "gateway_token" => GATEWAY_TOKEN,
+        "cloudflare.account_id" => "ACCOUNT_ID",
+        "cloudflare.gateway_id" => "GATEWAY_ID",
+        "aepipe.base_url" => "AEPIPE_BASE_URL",
+        "aepipe.token" => AEPIPE_TOKEN,
+        "providers.azure-openai.resource" => "AZURE_RESOURCE",
+        "providers.azure-openai.api_version" => "AZURE_API_VERSION",
+        _ => {
+            let id = path.strip_prefix("providers.")?.strip_suffix(".api_key")?;
+            return ROWS.iter().find(|row| row.id == id)?.key_variables.first().copied();
+        }
+    };
+    Some(own)
 }
 
 fn is_name(text: &str) -> bool {
@@ -220,6 +241,25 @@ mod tests {
     }
 
     #[test]
+    fn white_space_around_a_secret_is_not_part_of_it() {
+        let settings = bindings(&[("GatewayToken", text(" t\n")), ("AepipeToken", text("\n"))]).settings().unwrap();
+        assert_eq!((settings.gateway_token.as_deref(), settings.aepipe.token), (Some("t"), None));
+    }
+
+    #[test]
+    fn keys_have_their_bindings() {
+        for (path, binding) in [
+            ("aepipe.base_url", Some("AEPIPE_BASE_URL")),
+            ("providers.azure-openai.resource", Some("AZURE_RESOURCE")),
+            ("providers.google-ai-studio.api_key", Some("GEMINI_API_KEY")),
+            ("providers.mine.api_key", None),
+            ("aliases", None),
+        ] {
+            assert_eq!(binding_of(path), binding, "{path}");
+        }
+    }
+
+    #[test]
     fn what_is_missing_is_named() {
         let failed = serde_json::json!({"error": "Secret not found"});
         for (pairs, wanted) in [
@@ -228,6 +268,10 @@ mod tests {
             (vec![("GatewayToken", failed.clone())], "binding GatewayToken could not be read (Secret not found)"),
             (vec![("GatewayToken", text("t")), ("GROQ_API_KEY", failed.clone())], "GROQ_API_KEY"),
             (vec![("GatewayToken", text("t")), ("APEX_CONFIG", text("{"))], "APEX_CONFIG"),
+            (
+                vec![("GatewayToken", text("t")), ("APEX_CONFIG", text("[]"))],
+                "APEX_CONFIG is wrong: it is not a JSON object",
+            ),
             (vec![("GatewayToken", text("t")), ("APEX_CONFIG", text(r#"{"aliasses":{}}"#))], "aliasses"),
             (vec![("GatewayToken", text("t")), ("APEX_CONFIG", text(r#"{"default_provider":"a${B}"}"#))], "B"),
         ] {

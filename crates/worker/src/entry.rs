@@ -155,7 +155,11 @@ fn build(bindings: &Bindings) -> Result<Arc<Catalog>, String> {
     let settings = bindings.settings()?;
     let host = catalog::Host { loopback: false, native: false };
     Catalog::build(&settings, host).map(Arc::new).map_err(|problems| {
-        let problems: Vec<String> = problems.iter().map(|p| format!("{} {}", p.path, p.what)).collect();
+        let told = |path: &str| match bindings::binding_of(path) {
+            Some(binding) => format!("{binding} ({path})"),
+            None => path.to_owned(),
+        };
+        let problems: Vec<String> = problems.iter().map(|p| format!("{} {}", told(&p.path), p.what)).collect();
         format!("the vars of the Worker or its {CONFIG} are wrong: {}", problems.join("; "))
     })
 }
