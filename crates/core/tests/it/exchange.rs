@@ -443,6 +443,12 @@ fn passthrough_may_be_handed_through_unread() {
         run.upstream_head(200, &[]);
         assert!(!run.exchange.may_hand_through(), "it counts until its end");
     }
+    let mut reported = open.clone();
+    reported.aepipe.base_url = Some("https://pipe.example".into());
+    reported.aepipe.token = Some("pipe-token".into());
+    let mut run = Run::begin(&catalog(&reported), head, "{}");
+    run.upstream_head(200, &[]);
+    assert!(!run.exchange.may_hand_through(), "a report wants to know how it ended");
     let mut run = Run::chat("gpt-5.5#openai", false);
     run.json().chunk("{");
     assert!(!run.exchange.may_hand_through(), "the gateway reads along");
