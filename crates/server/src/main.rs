@@ -138,6 +138,7 @@ fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
     let snapshot = Snapshot::new(&loaded);
     let lines = Lines::new(log.writer.clone(), log.format);
     let requests = Requests::new(loaded.data_dir.clone());
+    apex_core::price::prepare();
     let metrics = Metrics::new();
     let counter = metrics::Counter::new(metrics.clone());
     let aepipe = |store| Box::new(Aepipe::new(store));

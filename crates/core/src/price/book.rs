@@ -198,6 +198,12 @@ fn undated(model: &str) -> &str {
 /// The prices the program comes with; read when the first one is looked up.
 static BUILT_IN: LazyLock<Table> = LazyLock::new(|| Table::new(&built_in().unwrap_or_default().rows, &mut Vec::new()));
 
+/// Reads the prices the program comes with, if nobody has yet: about a millisecond, which a server spends before its
+/// first request.
+pub fn prepare() {
+    LazyLock::force(&BUILT_IN);
+}
+
 /// The sheet the program comes with. It cannot fail, and a test sees to that.
 pub fn built_in() -> Result<Sheet, serde_json::Error> {
     serde_json::from_str(TEXT)

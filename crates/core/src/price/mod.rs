@@ -8,7 +8,7 @@ mod custom;
 mod rates;
 mod sheet;
 
-pub use book::{Book, Prices, built_in};
+pub use book::{Book, Prices, built_in, prepare};
 pub use custom::custom;
 pub use rates::{Rates, is_plausible};
 pub use sheet::{Row, Sheet, Tier, Written};
