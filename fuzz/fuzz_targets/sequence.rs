@@ -2,7 +2,8 @@
 #![no_main]
 
 use apex_core::hub::{
-    BlockStart, Citation, Delta, ErrorKind, Event, Failure, Sequencer, Stop, StopReason, ToolKind, Usage,
+    BlockStart, Citation, Delta, ErrorKind, Event, Failure, Opaque, OpaqueKind, Sequencer, Stop, StopReason, ToolKind,
+    Usage,
 };
 use apex_core::json::JsonStr;
 use libfuzzer_sys::fuzz_target;
@@ -23,14 +24,14 @@ fn event(byte: u8) -> Event<'static> {
     match byte & 31 {
         0 => Event::Start { id: text(), model: text(), usage: Usage::default() },
         1 => block(BlockStart::Reasoning),
-        2 => block(BlockStart::Redacted { data: text() }),
+        2 => block(BlockStart::Redacted { data: Opaque::native(OpaqueKind::AnthropicSignature, text()) }),
         3 => block(BlockStart::Refusal),
         4 | 5 => block(BlockStart::Text),
-        6..=8 => block(BlockStart::ToolCall { id: text(), name: text(), kind: ToolKind::Function }),
+        6..=8 => block(BlockStart::ToolCall { id: text(), name: text(), kind: ToolKind::Function, opaque: None }),
         9 | 10 => delta(Delta::Arguments(text())),
         11 => delta(Delta::Reasoning(text())),
         12 => delta(Delta::Refusal(text())),
-        13 => delta(Delta::Signature(text())),
+        13 => delta(Delta::Signature(Opaque::native(OpaqueKind::AnthropicSignature, text()))),
         14 | 15 => delta(Delta::Text(text())),
         16..=20 => Event::BlockStop { key },
         21 => Event::Citation { key, citation: Citation { url: text(), title: None, cited_text: None, range: None } },
