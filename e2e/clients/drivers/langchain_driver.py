@@ -24,7 +24,10 @@ def model():
         return ChatAnthropic(model=MODEL, base_url=BASE, api_key=TOKEN, max_retries=0, max_tokens=1000)
     from langchain_openai import ChatOpenAI
 
-    return ChatOpenAI(model=MODEL, base_url=V1, api_key=TOKEN, max_retries=0, use_responses_api=KIND == "responses")
+    # With a base URL of one's own it asks for no usage in a stream unless told to.
+    return ChatOpenAI(
+        model=MODEL, base_url=V1, api_key=TOKEN, max_retries=0, stream_usage=True, use_responses_api=KIND == "responses"
+    )
 
 
 def streamed(chain, messages):
