@@ -32,6 +32,17 @@ fn strict(schema: &RawValue, depth: u32) -> bool {
     })
 }
 
+/// A copy of the schema with an empty `properties` where an object at its root has none, which OpenAI refuses although it
+/// means the same; `None` if it is fine as it is. Every other byte stays.
+pub fn with_properties(schema: &RawValue) -> Option<String> {
+    let m = Members::of(schema).ok()?;
+    if m.get("properties").is_some() || !m.get("type").is_some_and(names_object) {
+        return None;
+    }
+    let open = schema.get().trim_end().strip_suffix('}')?;
+    Some(format!("{open},\"properties\":{{}}}}"))
+}
+
 fn names_object(kind: &RawValue) -> bool {
     match JsonStr::from_raw(kind) {
         Some(word) => word == "object",

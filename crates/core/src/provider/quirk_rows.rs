@@ -59,6 +59,8 @@ impl Quirks {
         strict_tools: true,
         plain_schema: false,
         plain_patterns: false,
+        // "object schema missing properties": <https://github.com/spring-projects/spring-ai/issues/4776>.
+        needs_properties: true,
         empty_tool_result: "",
         developer_role: false,
         content: ContentForm::Parts,
@@ -91,6 +93,7 @@ impl Quirks {
         models: &[],
         limit: LimitField::MaxTokens,
         min_output: 1,
+        needs_properties: false,
         sequential_calls: false,
         reasoning_field: ReasoningField::ReasoningContent,
         user_field: Some("user"),
@@ -324,6 +327,8 @@ impl Quirks {
     pub const OPENROUTER: Self = Self {
         // <https://openrouter.ai/docs/use-cases/usage-accounting>
         reports_cost: true,
+        // It hands schemas to OpenAI as they are: <https://github.com/tailcallhq/forgecode/issues/1359>.
+        needs_properties: true,
         // "send details back unmodified, in order".
         reasoning_field: ReasoningField::Details,
         effort_words: ALL_EFFORTS,

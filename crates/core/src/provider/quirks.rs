@@ -36,6 +36,8 @@ pub struct Quirks {
     pub plain_schema: bool,
     /// Regular expressions with lookaround or `\\0` kill its grammar compiler: rewritten in a copy.
     pub plain_patterns: bool,
+    /// An object without `properties` at the root of a tool's schema is refused: an empty one is put into a copy.
+    pub needs_properties: bool,
     /// What stands in for the empty text of a tool result.
     pub empty_tool_result: &'static str,
     /// System prompts go as `developer`? (OpenAI takes both; compatibles know only `system`.)

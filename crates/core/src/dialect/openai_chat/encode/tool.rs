@@ -159,6 +159,9 @@ impl<'r> Encoder<'r> {
         if self.quirks.plain_schema {
             return schema::without_dialect(schema);
         }
+        if self.quirks.needs_properties {
+            return hub_schema::with_properties(schema);
+        }
         let rewritten = schema::with_plain_patterns(schema).filter(|_| self.quirks.plain_patterns && !self.own)?;
         self.losses.approx("tools.pattern");
         Some(rewritten)

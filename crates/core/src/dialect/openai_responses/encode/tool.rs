@@ -152,7 +152,9 @@ impl<'r> Encoder<'r> {
             if let Some(description) = description {
                 o.str("description", description);
             }
-            o.raw("parameters", schema.as_deref().map_or(NO_ARGUMENTS, RawValue::get));
+            let whole =
+                schema.as_deref().filter(|_| self.target.quirks.needs_properties).and_then(schema::with_properties);
+            o.raw("parameters", whole.as_deref().or(schema.as_deref().map(RawValue::get)).unwrap_or(NO_ARGUMENTS));
             let wanted = *strict == Some(true);
             let can = self.target.quirks.strict_tools && schema.as_deref().is_none_or(schema::is_strict);
             if wanted && !can {
