@@ -1,6 +1,10 @@
 //! Bugs other gateways had, where the rule belongs to no single dialect: each test names its number in the list of
 //! pitfalls.
 
+mod history;
+mod reach;
+mod responses;
+
 use std::time::Duration;
 
 use apex_core::exchange::Body;

@@ -1,4 +1,5 @@
-//! A client that leaves: its upstream is told at once, and one record says so.
+//! A client that leaves: its upstream is told at once, and one record says so (pitfall 60). Nor does an upstream stay open
+//! when the gateway itself gives up.
 
 use std::time::{Duration, Instant};
 
@@ -98,6 +99,31 @@ fn in_passthrough() {
             raw.until("hello");
         }
         leave(&both, raw, &format!("passthrough, {what}"), is_gone);
+    }
+}
+
+#[test]
+fn when_the_gateway_gives_up() {
+    // Nothing came, nothing more came, and what came is no reply: the client stays, and the upstream is freed.
+    let mut stops = Script::json(200, "{\"id\":\"c\",".repeat(100));
+    stops.steps[1] = Step::Bytes(b"{\"id\":".to_vec());
+    let stops = stops.then(Step::Hang);
+    for (what, script, model, stream, status) in [
+        ("no first byte", Script::hang(), "m#openai", true, 504),
+        ("silence", begun(Client::Chat), "m#openai", true, 200),
+        ("a document that stops", stops, "m#anthropic", false, 504),
+    ] {
+        let both = Scripted::start("[timeouts]\nfirst_byte = 0.2\nidle = 0.2");
+        both.upstream.next(script);
+        let (code, reply) = both.ask(&Client::Chat.post(model, stream, ""));
+        assert_eq!(code, status, "{what}: {reply}");
+        both.upstream.wait_until(PATIENCE, |all| all.iter().all(is_gone) && !all.is_empty());
+        let end = Instant::now() + PATIENCE;
+        while both.upstream.open_connections() > 0 {
+            assert!(Instant::now() < end, "{what}: the connection is still open");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert_ne!(both.wait_for_records(1)[0]["outcome"], "completed", "{what}");
     }
 }
 
