@@ -7,6 +7,7 @@ export const NATIVE = process.env.APEX_NATIVE_URL;
 export const UPSTREAM = process.env.APEX_UPSTREAM;
 export const TOKEN = process.env.APEX_TOKEN;
 export const DIST = process.env.APEX_DIST;
+export const NATIVE_BINARY = process.env.APEX_NATIVE_BINARY;
 
 // Plain HTTP: headers are sent exactly as listed, and a body that breaks off is told, not thrown.
 export function send(base, { method = 'POST', path, headers = {}, body, leaveAfter }) {

@@ -82,6 +82,8 @@ struct Host {
     kind: suite::Host,
     /// The built Worker.
     dist: PathBuf,
+    /// The built native gateway.
+    binary: PathBuf,
 }
 
 impl Host {
@@ -113,7 +115,8 @@ impl Host {
         let gateway = start(gateway, "gateway")?;
         let native = if suite.host == suite::Host::Both { Some(start(native(), "native")?) } else { None };
         println!("gateway {}, upstream {}", gateway.url, upstream.url);
-        Ok(Self { gateway, native, upstream, token, kind: suite.host, dist: project.root.join(worker::DIST) })
+        let (dist, binary) = (project.root.join(worker::DIST), built(project, "apex-ai-proxy"));
+        Ok(Self { gateway, native, upstream, token, kind: suite.host, dist, binary })
     }
 
     /// What a suite knows of its host: these variables, and none of the developer's own keys.
@@ -131,6 +134,7 @@ impl Host {
             .env("APEX_UPSTREAM", &self.upstream.url)
             .env("APEX_HOST_KIND", if self.kind == suite::Host::Native { "native" } else { "worker" })
             .env("APEX_DIST", &self.dist)
+            .env("APEX_NATIVE_BINARY", &self.binary)
             .env("APEX_NATIVE_URL", self.native.as_ref().map_or("", |native| &native.url))
             .env("NO_PROXY", "127.0.0.1,localhost")
             .env("no_proxy", "127.0.0.1,localhost");
@@ -182,7 +186,11 @@ impl Server {
 }
 
 fn ours(project: &Project, program: &str) -> Command {
-    hermetic(project, project.target.join("debug").join(program))
+    hermetic(project, built(project, program))
+}
+
+fn built(project: &Project, program: &str) -> PathBuf {
+    project.target.join("debug").join(program)
 }
 
 /// A program in an environment of its own: a developer's keys and files must not reach a test.
