@@ -173,27 +173,31 @@ impl CaptureLimits {
 
 impl Raw {
     fn show(&mut self, dialect: Option<Dialect>) -> Shown {
-        let mask = |text: &str| self.masks.mask(text, &self.own.0);
+        let (masks, own) = (&self.masks, &self.own.0);
+        let mask = |text: &mut String| {
+            masks.mask(text, own);
+            std::mem::take(text)
+        };
         let request = std::mem::take(&mut *self.request.0.lock().unwrap_or_else(PoisonError::into_inner));
         let response = std::mem::take(&mut self.response);
-        let reply = body::text(&response, self.encoding.as_ref(), self.limits.body.saturating_mul(STREAM));
+        let reply = body::text(response, self.encoding.as_ref(), self.limits.body.saturating_mul(STREAM));
         let mut reply = match dialect.filter(|_| self.is_stream).and_then(|d| stream::reassemble(d, &reply.text)) {
             Some(text) => Body { text, reassembled: true, ..reply },
             None => reply,
         };
-        let mut asked = body::text(&request, None, self.limits.body);
+        let mut asked = body::text(request, None, self.limits.body);
         for body in [&mut asked, &mut reply] {
-            body.text = self.masks.mask(&body.text, &self.own.0);
+            masks.mask(&mut body.text, own);
             if body.truncated {
-                self.masks.mask_cut(&mut body.text, &self.own.0);
+                masks.mask_cut(&mut body.text, own);
             }
             body.cut(self.limits.body);
         }
         Shown {
-            target: mask(&self.target),
-            request_head: mask(&self.request_head),
+            target: mask(&mut self.target),
+            request_head: mask(&mut self.request_head),
             request: asked,
-            response_head: mask(&self.response_head),
+            response_head: mask(&mut self.response_head),
             response: reply,
         }
     }

@@ -67,7 +67,7 @@ pub(crate) fn secrets(catalog: &Catalog) -> impl Iterator<Item = &Secret> {
     let keys = catalog.providers.values().filter_map(|p| p.api_key.as_ref());
     let telemetry = catalog.otel.iter().flat_map(|otel| &otel.secrets);
     let sinks = catalog.aepipe.iter().map(|sink| &sink.token).chain(telemetry);
-    catalog.gateway_token.iter().chain(cloudflare).chain(keys).chain(sinks)
+    catalog.gateway_token.iter().chain(cloudflare).chain(keys).chain(sinks).chain(&catalog.idle_secrets)
 }
 
 /// Does a passthrough request carry a secret of the gateway in any header or in its URL?

@@ -71,6 +71,14 @@ impl Copied {
         self.total
     }
 
+    /// The copy itself; its memory is no longer the budget's.
+    fn take(&mut self) -> Vec<u8> {
+        if let Some(budget) = &self.budget {
+            budget.give_back(self.bytes.capacity());
+        }
+        std::mem::take(&mut self.bytes)
+    }
+
     fn is_cut(&self) -> bool {
         self.total > self.bytes.len() as u64
     }
@@ -101,32 +109,21 @@ impl fmt::Debug for Copied {
 }
 
 /// `copied` as text, unpacked to at most `limit` bytes. What is no text is only counted.
-pub(super) fn text(copied: &Copied, encoding: Option<&HeaderValue>, limit: usize) -> Body {
+pub(super) fn text(mut copied: Copied, encoding: Option<&HeaderValue>, limit: usize) -> Body {
     let mut body = Body { bytes: copied.total, truncated: copied.is_cut(), ..Body::default() };
-    let plain;
-    let bytes = match encoding.filter(|e| !e.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        None => copied.bytes.as_slice(),
-        Some(encoding) => match Inflate::new(encoding).and_then(|mut inflate| inflate.push(&copied.bytes, limit)) {
-            Ok(unpacked) => {
-                plain = unpacked;
-                &plain[..]
-            }
-            Err(_) => &[],
-        },
-    };
-    body.truncated |= bytes.is_empty() && copied.total > 0;
-    body.text = match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        // A character cut in the middle at the end of what was copied.
-        Err(error) if error.error_len().is_none() => {
-            body.truncated = true;
-            String::from_utf8_lossy(bytes.get(..error.valid_up_to()).unwrap_or_default()).into_owned()
-        }
-        Err(_) => {
-            body.truncated = true;
-            String::new()
-        }
-    };
+    let mut bytes = copied.take();
+    if let Some(encoding) = encoding.filter(|e| !e.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        let unpacked = Inflate::new(encoding).and_then(|mut inflate| inflate.push(&bytes, limit));
+        bytes = unpacked.map(Vec::from).unwrap_or_default();
+    }
+    body.truncated |= bytes.is_empty() && body.bytes > 0;
+    body.text = String::from_utf8(bytes).unwrap_or_else(|error| {
+        body.truncated = true;
+        let (fault, mut bytes) = (error.utf8_error(), error.into_bytes());
+        // A character cut in the middle at the end of what was copied; anything else is no text.
+        bytes.truncate(if fault.error_len().is_none() { fault.valid_up_to() } else { 0 });
+        String::from_utf8(bytes).unwrap_or_default()
+    });
     body
 }
 
@@ -171,12 +168,13 @@ mod tests {
         let show = |bytes: &[u8], limit: usize| {
             let mut copied = Copied::new(limit, Arc::clone(&budget));
             copied.push(bytes);
-            let body = text(&copied, None, limit);
+            let body = text(copied, None, limit);
             (body.text, body.bytes, body.truncated)
         };
         assert_eq!(show("añb".as_bytes(), 100), ("añb".to_owned(), 4, false));
         assert_eq!(show("añb".as_bytes(), 2), ("a".to_owned(), 4, true));
         assert_eq!(show(b"\xff\xfe\x00", 100), (String::new(), 3, true));
         assert_eq!(show(b"", 100), (String::new(), 0, false));
+        assert_eq!(budget.left.load(Ordering::Relaxed), 1 << 20);
     }
 }

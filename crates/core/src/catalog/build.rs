@@ -100,9 +100,20 @@ impl Build<'_> {
             aepipe,
             capture,
             masks: Arc::default(),
+            idle_secrets: Vec::new(),
         };
+        catalog.idle_secrets = self.idle_secrets(&catalog);
         catalog.masks = Arc::new(Masks::new(credentials::secrets(&catalog)));
         catalog
+    }
+
+    /// Of all that is written down, what `catalog` has no use for.
+    fn idle_secrets(&self, catalog: &Catalog) -> Vec<Secret> {
+        let settings = &self.settings;
+        let keys = settings.providers.values().filter_map(|provider| provider.api_key.as_deref());
+        let tokens = [&settings.aepipe.token, &settings.cloudflare.token].into_iter().flatten().map(String::as_str);
+        let is_used = |text: &str| credentials::secrets(catalog).any(|secret| secret.expose() == text);
+        keys.chain(tokens).filter(|text| !is_used(text)).filter_map(Secret::new).collect()
     }
 
     /// Off unless both are there.

@@ -39,6 +39,8 @@ pub struct Catalog {
     pub capture: Option<CaptureLimits>,
     /// Every secret above.
     pub masks: Arc<Masks>,
+    /// Secrets that serve nothing (a token without an address, the key of a provider that is off): secret all the same.
+    pub idle_secrets: Vec<Secret>,
     pub prices: Book,
     pub metrics: Metrics,
     pub otel: Option<Otel>,
