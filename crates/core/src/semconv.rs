@@ -1,12 +1,18 @@
-//! Names that others have given to what is reported: OpenTelemetry semantic conventions, as of version 1.37.0 and of the
-//! conventions for generative AI (status: development) of the same version. Metrics and traces take every such name
-//! from here; names of our own begin with `gateway`.
+//! Names that others have given to what is reported: OpenTelemetry's semantic conventions. Metrics and traces take every
+//! such name from here; names of our own begin with `gateway`.
+//!
+//! - General ones (HTTP, server, service, error): version 1.44.0,
+//!   <https://github.com/open-telemetry/semantic-conventions/tree/v1.44.0>.
+//! - For generative AI (status: development): those of their own repository, of which version 0.1.0 is the first release,
+//!   <https://github.com/open-telemetry/semantic-conventions-genai>; read at commit
+//!   `024a4f944a1291fcb627c9c47da69e79868dd15e`: `docs/gen-ai/client-inference.md`, `model/gen-ai/token-metrics.yaml`.
+//!   No schema file is published for them, so that [`SCHEMA_URL`] is that of the general ones.
 //!
 //! In Prometheus the dots are underscores, and units and `_total` are appended
 //! (<https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/>).
 
 /// The schema the names are of.
-pub const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.37.0";
+pub const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.44.0";
 
 /// Attributes of spans.
 pub mod attribute {
@@ -26,12 +32,14 @@ pub mod attribute {
     pub const PROVIDER_NAME: &str = "gen_ai.provider.name";
     pub const REQUEST_MODEL: &str = "gen_ai.request.model";
     pub const REQUEST_STREAM: &str = "gen_ai.request.stream";
+    pub const RESPONSE_ID: &str = "gen_ai.response.id";
+    pub const RESPONSE_MODEL: &str = "gen_ai.response.model";
     pub const FINISH_REASONS: &str = "gen_ai.response.finish_reasons";
     pub const TIME_TO_FIRST_CHUNK: &str = "gen_ai.response.time_to_first_chunk";
     pub const INPUT_TOKENS: &str = "gen_ai.usage.input_tokens";
     pub const OUTPUT_TOKENS: &str = "gen_ai.usage.output_tokens";
     pub const CACHE_READ_TOKENS: &str = "gen_ai.usage.cache_read.input_tokens";
-    pub const CACHE_WRITE_TOKENS: &str = "gen_ai.usage.cache_creation.input_tokens";
+    pub const CACHE_WRITE_TOKENS: &str = "gen_ai.usage.cache_write.input_tokens";
     pub const REASONING_TOKENS: &str = "gen_ai.usage.reasoning.output_tokens";
     pub const GATEWAY_REQUEST_ID: &str = "gateway.request.id";
     pub const GATEWAY_OUTCOME: &str = "gateway.outcome";
@@ -59,11 +67,17 @@ pub mod label {
 
 /// Metrics, without units and `_total`.
 pub mod metric {
-    pub const OPERATION_DURATION: &str = "gen_ai_client_operation_duration";
-    pub const TIME_TO_FIRST_CHUNK: &str = "gen_ai_client_operation_time_to_first_chunk";
-    pub const TOKEN_USAGE: &str = "gen_ai_client_token_usage";
+    pub const INFERENCE_DURATION: &str = "gen_ai_client_inference_duration";
+    pub const INFERENCE_INPUT_TOKENS: &str = "gen_ai_client_inference_operation_input_tokens";
+    pub const INFERENCE_OUTPUT_TOKENS: &str = "gen_ai_client_inference_operation_output_tokens";
+    pub const TIME_TO_FIRST_CHUNK: &str = "gen_ai_client_inference_time_to_first_chunk";
+    pub const EMBEDDINGS_DURATION: &str = "gen_ai_client_embeddings_duration";
+    pub const EMBEDDINGS_INPUT_TOKENS: &str = "gen_ai_client_embeddings_operation_input_tokens";
     pub const REQUEST_DURATION: &str = "http_server_request_duration";
 }
+
+/// The operation that has metrics of its own.
+pub const EMBEDDINGS: &str = "embeddings";
 
 /// `gen_ai.operation.name` of a path: what an endpoint of any dialect does.
 pub fn operation(path: &str) -> &'static str {
@@ -72,7 +86,7 @@ pub fn operation(path: &str) -> &'static str {
     if ends(&["/chat/completions", "/messages", "/responses", "/chat"]) {
         "chat"
     } else if ends(&["embeddings", "/embed", ":embedContent", ":batchEmbedContents"]) {
-        "embeddings"
+        EMBEDDINGS
     } else if ends(&["/completions"]) {
         "text_completion"
     } else if ends(&[":generateContent", ":streamGenerateContent"]) {

@@ -38,9 +38,9 @@ impl MetricConstructor<Histogram> for Buckets {
 pub(super) struct Families {
     requests: Counts,
     request_duration: Histograms,
-    operation_duration: Histograms,
+    inference: Operations,
+    embeddings: Operations,
     first_chunk: Histograms,
-    token_usage: Histograms,
     tokens: Counts,
     cost: Costs,
     cost_unknown: Counts,
@@ -57,14 +57,14 @@ impl Families {
         let families = Self {
             requests: Counts::default(),
             request_duration: histograms(DURATION),
-            operation_duration: histograms(DURATION),
-            first_chunk: histograms(FIRST_CHUNK),
-            token_usage: histograms(TOKENS),
+            inference: Operations::new(),
+            embeddings: Operations::new(),
+            first_chunk: histograms(DURATION),
             tokens: Counts::default(),
             cost: Costs::default(),
             cost_unknown: Counts::default(),
             overhead: Histogram::new(OVERHEAD.iter().copied()),
-            upstream_first_byte: histograms(FIRST_CHUNK),
+            upstream_first_byte: histograms(FIRST_BYTE),
             attempts: Counts::default(),
             refusals: Counts::default(),
             fields_dropped: Counts::default(),
@@ -73,11 +73,12 @@ impl Families {
         to.register("gateway_requests", "Requests that ended, and how", families.requests.clone());
         let help = "From the head of a request to the end of its answer";
         to.register_with_unit(metric::REQUEST_DURATION, help, seconds(), families.request_duration.clone());
-        let help = "From sending to the upstream to the end of its reply";
-        to.register_with_unit(metric::OPERATION_DURATION, help, seconds(), families.operation_duration.clone());
+        families.inference.register(to, metric::INFERENCE_DURATION, metric::INFERENCE_INPUT_TOKENS);
+        let help = "Output tokens of a reply, reasoning included";
+        to.register(metric::INFERENCE_OUTPUT_TOKENS, help, families.inference.output_tokens.clone());
+        families.embeddings.register(to, metric::EMBEDDINGS_DURATION, metric::EMBEDDINGS_INPUT_TOKENS);
         let help = "From sending to the upstream to the first event of a stream that says something";
         to.register_with_unit(metric::TIME_TO_FIRST_CHUNK, help, seconds(), families.first_chunk.clone());
-        to.register(metric::TOKEN_USAGE, "Tokens of a reply: all input, all output", families.token_usage.clone());
         let help =
             "Tokens by kind; input is what was neither read from nor written to a cache, output includes reasoning";
         to.register("gateway_tokens", help, families.tokens.clone());
@@ -128,21 +129,25 @@ impl Families {
 
     /// What the conventions call a client operation: what was asked of a model.
     fn operation(&self, record: &Record, sent: Duration, asked: &[(&'static str, Cow<'static, str>)]) {
+        let operation = semconv::operation(&record.path);
         let mut labels = asked.to_vec();
-        labels.push((label::OPERATION, semconv::operation(&record.path).into()));
-        let took = record.duration.saturating_sub(sent);
-        self.operation_duration.get_or_create_owned(&labels).observe(took.as_secs_f64());
+        labels.push((label::OPERATION, operation.into()));
         if let Some(content) = record.first_content {
             self.first_chunk.get_or_create_owned(&labels).observe(content.saturating_sub(sent).as_secs_f64());
         }
+        if let Some(error) = error_type(record) {
+            labels.push((label::ERROR, error));
+        }
+        let operations = if operation == semconv::EMBEDDINGS { &self.embeddings } else { &self.inference };
+        let took = record.duration.saturating_sub(sent);
+        operations.duration.get_or_create_owned(&labels).observe(took.as_secs_f64());
         let usage = &record.usage;
         // One wrong word of an upstream must not make the sums useless.
         if is_plausible(usage) {
-            let all = [("input", (!usage.is_unknown()).then(|| usage.input_total())), ("output", usage.output)];
-            for (kind, count) in all {
+            let input = (!usage.is_unknown()).then(|| usage.input_total());
+            for (histogram, count) in [(&operations.input_tokens, input), (&operations.output_tokens, usage.output)] {
                 if let Some(count) = count.filter(|n| *n > 0) {
-                    let labels = [labels.as_slice(), &[(label::TOKEN_TYPE, kind.into())]].concat();
-                    self.token_usage.get_or_create_owned(&labels).observe(float(count));
+                    histogram.get_or_create_owned(&labels).observe(float(count));
                 }
             }
             let kinds = [
@@ -175,6 +180,36 @@ impl Families {
     }
 }
 
+/// What the conventions measure of one kind of operation.
+struct Operations {
+    duration: Histograms,
+    input_tokens: Histograms,
+    output_tokens: Histograms,
+}
+
+impl Operations {
+    fn new() -> Self {
+        let histograms = |buckets| Histograms::new_with_constructor(Buckets(buckets));
+        Self { duration: histograms(DURATION), input_tokens: histograms(TOKENS), output_tokens: histograms(TOKENS) }
+    }
+
+    fn register(&self, to: &mut Registry, duration: &str, input_tokens: &str) {
+        let help = "From sending to the upstream to the end of its reply";
+        to.register_with_unit(duration, help, Unit::Seconds, self.duration.clone());
+        to.register(input_tokens, "Input tokens of a request, cached ones included", self.input_tokens.clone());
+    }
+}
+
+/// How an operation failed: a status, or one of the few words for an outcome. None if it did not.
+fn error_type(record: &Record) -> Option<Cow<'static, str>> {
+    let status = record.upstream_status.filter(|status| *status >= 400);
+    match (record.outcome, status) {
+        (Outcome::Completed | Outcome::Relayed, _) => None,
+        (Outcome::UpstreamError, Some(status)) => Some(names::status(status).into()),
+        (outcome, _) => Some(outcome.as_str().into()),
+    }
+}
+
 /// Sums of money, exact until they are shown.
 #[derive(Clone, Debug, Default)]
 struct Costs(Arc<Mutex<BTreeMap<Labels, Money>>>);
@@ -204,10 +239,10 @@ fn float(count: u64) -> f64 {
     count as f64
 }
 
-/// As the conventions recommend them.
+/// As the conventions recommend them, and two more: replies of minutes are not rare.
 const DURATION: &[f64] =
     &[0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92, 163.84, 327.68];
-const FIRST_CHUNK: &[f64] =
+const FIRST_BYTE: &[f64] =
     &[0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 30.0, 60.0];
 const TOKENS: &[f64] =
     &[1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0, 262_144.0, 1_048_576.0, 4_194_304.0];

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use apex_core::cost::Cost;
+use apex_core::hub::StopReason;
 use apex_core::record::{Attempt, Mode, Outcome, Record};
 use apex_core::semconv::{self, attribute};
 use apex_core::trace_context;
@@ -78,7 +79,9 @@ fn client(record: &Record, span: &trace_context::Span, attempt: &Attempt, number
         if let Some(provider) = &record.provider {
             attributes.text(attribute::PROVIDER_NAME, semconv::provider_name(provider));
         }
-        attributes.truth(attribute::REQUEST_STREAM, record.stream);
+        if record.stream {
+            attributes.truth(attribute::REQUEST_STREAM, true);
+        }
     }
     if let Some(model) = model {
         attributes.text(attribute::REQUEST_MODEL, model);
@@ -127,8 +130,18 @@ fn reply(attributes: &mut Attributes, record: &Record, attempt: &Attempt) {
         let waited = content.saturating_sub(attempt.started);
         attributes.float(attribute::TIME_TO_FIRST_CHUNK, waited.as_secs_f64());
     }
-    if let Some(stop) = record.stop {
-        let value = AnyValue { value: Some(Value::Text(stop.as_str().to_owned())) };
+    for (name, value) in
+        [(attribute::RESPONSE_ID, &record.response_id), (attribute::RESPONSE_MODEL, &record.response_model)]
+    {
+        if let Some(value) = value {
+            attributes.text(name, value);
+        }
+    }
+    // A reply that began, and ended before it gave a reason.
+    let began = record.mode == Mode::Gateway && attempt.status.is_some_and(|status| status < 400);
+    let broke = began && (has_failed(record.outcome) || record.outcome == Outcome::ClientGone);
+    if let Some(reason) = record.stop.map(StopReason::as_str).or(broke.then_some("error")) {
+        let value = AnyValue { value: Some(Value::Text(reason.to_owned())) };
         attributes.push(attribute::FINISH_REASONS, Value::List(Values { values: vec![value] }));
     }
     let usage = &record.usage;
