@@ -137,6 +137,22 @@ pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catal
     })
 }
 
+/// The model that a refused request asked for, and whether for a stream: for its record, as far as either can be read.
+pub fn asked(ticket: &Ticket, body: &[u8]) -> (Option<String>, bool) {
+    if let Some((model, method)) = route::model_in_path(ticket.head.uri.path()) {
+        return (Some(model), method == Operation::StreamGenerateContent);
+    }
+    let Ok(document) = Document::parse(body) else { return (None, false) };
+    let model = model_of(&document).ok().map(|mut model| {
+        model.truncate(model.floor_char_boundary(MAX_ASKED));
+        model
+    });
+    (model, stream_of(&document).unwrap_or(false))
+}
+
+/// Longest name that the record of a refusal keeps, in bytes.
+const MAX_ASKED: usize = 256;
+
 /// A relayed request: the client's own head and `body`, at `url`.
 fn relayed(
     ticket: &Ticket,

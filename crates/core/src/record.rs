@@ -57,6 +57,10 @@ pub struct Record {
     pub status: u16,
     pub upstream_status: Option<u16>,
     pub upstream_request_id: Option<String>,
+    /// What the upstream calls its reply.
+    pub response_id: Option<String>,
+    /// The model that answered, in the upstream's words.
+    pub response_model: Option<String>,
     /// Every request that was sent for this one, in order.
     pub attempts: Vec<Attempt>,
     pub outcome: Outcome,
@@ -144,8 +148,9 @@ impl Record {
 
     /// What others said of an error may quote a key, and a head may carry one where none belongs.
     pub(crate) fn mask_texts(&mut self, masks: &Masks, own: &[String]) {
-        for text in [&mut self.error, &mut self.detail, &mut self.trace].into_iter().flatten() {
-            *text = masks.mask(text, own);
+        let Self { response_id, response_model, error, detail, trace, .. } = self;
+        for text in [response_id, response_model, error, detail, trace].into_iter().flatten() {
+            masks.mask(text, own);
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use memchr::memmem::Finder;
 
 use crate::dialect::{self, Dialect, StreamDecoder};
-use crate::hub::{Aliases, Event, Failure, StopReason, Usage};
+use crate::hub::{Aliases, Event, Failure, Named, StopReason, Usage};
 use crate::json::Members;
 use crate::provider::Quirks;
 use crate::sse::{Batch, Frame};
@@ -13,6 +13,7 @@ use crate::sse::{Batch, Frame};
 /// What is known of a reply so far.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
+    pub named: Option<Named>,
     pub usage: Usage,
     pub stop: Option<StopReason>,
     /// The upstream reported a failure in band.
@@ -28,7 +29,11 @@ pub struct Facts {
 impl Facts {
     fn note(&mut self, event: &Event<'_>) {
         match event {
-            Event::Start { usage, .. } | Event::Usage(usage) => self.usage.merge(usage),
+            Event::Start { usage, .. } => {
+                self.usage.merge(usage);
+                self.named = event.named();
+            }
+            Event::Usage(usage) => self.usage.merge(usage),
             Event::BlockStart { .. } | Event::Delta { .. } | Event::BlockStop { .. } | Event::Citation { .. } => {
                 self.content = true;
             }

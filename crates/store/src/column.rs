@@ -36,6 +36,8 @@ pub(crate) const COLUMNS: &[(&str, Kind)] = &[
     ("status", Kind::Number),
     ("upstream_status", Kind::Number),
     ("upstream_request_id", Kind::Text),
+    ("response_id", Kind::Text),
+    ("response_model", Kind::Text),
     ("attempts", Kind::Number),
     ("outcome", Kind::Text),
     ("error", Kind::Text),

@@ -69,7 +69,12 @@ impl Filter {
                 bound.push(Value::from(i64::from(status)));
             }
         }
-        if self.errors {
+        // It has an index, and is true of every failing status.
+        let fails = |status: StatusFilter| match status {
+            StatusFilter::Class(class) => class >= 4,
+            StatusFilter::Exactly(status) => status >= 400,
+        };
+        if self.errors || self.status.is_some_and(fails) {
             all.push("(status >= 400 OR outcome NOT IN ('completed', 'relayed'))");
         }
         (all.join(" AND "), bound)

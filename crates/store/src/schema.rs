@@ -5,7 +5,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::trouble::Trouble;
 
 /// What each version adds. The version of a database, its `user_version`, is how many of these it has had.
-pub(crate) const MIGRATIONS: &[&str] = &[V1, V2];
+pub(crate) const MIGRATIONS: &[&str] = &[V1, V2, V3];
 
 /// One row for each exchange. `id` only grows, so that a reader can follow; `started` is in microseconds since the
 /// epoch. The other columns are named as the fields of the log line.
@@ -76,6 +76,18 @@ CREATE TABLE bodies (
     response_truncated INTEGER NOT NULL,
     response_reassembled INTEGER NOT NULL
 ) STRICT;
+";
+
+/// What the upstream calls its reply and its model. An index of each column that can be asked for costs every insert; most
+/// questions are about the newest rows, which need none, and failures are few.
+const V3: &str = "
+ALTER TABLE exchanges ADD COLUMN response_id TEXT;
+ALTER TABLE exchanges ADD COLUMN response_model TEXT;
+DROP INDEX exchanges_provider;
+DROP INDEX exchanges_model;
+DROP INDEX exchanges_status;
+DROP INDEX exchanges_outcome;
+CREATE INDEX exchanges_failed ON exchanges (id) WHERE (status >= 400 OR outcome NOT IN ('completed', 'relayed'));
 ";
 
 /// Marks the file as ours: `apex` in ASCII.

@@ -158,6 +158,8 @@ fn weight(record: &Record) -> u64 {
         record.client_model.as_ref(),
         record.upstream_model.as_ref(),
         record.upstream_request_id.as_ref(),
+        record.response_id.as_ref(),
+        record.response_model.as_ref(),
         record.error.as_ref(),
         record.detail.as_ref(),
         record.trace.as_ref(),

@@ -13,7 +13,7 @@ use crate::catalog::Catalog;
 use crate::count;
 use crate::credentials;
 use crate::dialect::{self, Dialect, ReplyContext, StreamDecoder, StreamEncoder};
-use crate::hub::{Aliases, ErrorKind, Event, Failure, Fold, Sequencer, StopReason, Usage};
+use crate::hub::{Aliases, ErrorKind, Event, Failure, Fold, Named, Sequencer, StopReason, Usage};
 use crate::json::Members;
 use crate::provider::Quirks;
 use crate::record::Outcome;
@@ -113,6 +113,7 @@ pub(super) struct Translating {
     stream: bool,
     /// The reply is a number of tokens.
     counts: bool,
+    named: Option<Named>,
     usage: Usage,
     stop: Option<StopReason>,
 }
@@ -130,9 +131,15 @@ impl Translating {
                 planned.operation,
                 Operation::CountTokens | Operation::GeminiCountTokens | Operation::InputTokens
             ),
+            named: None,
             usage: Usage::default(),
             stop: None,
         }
+    }
+
+    /// What the upstream calls its reply, once.
+    pub(super) const fn take_named(&mut self) -> Option<Named> {
+        self.named.take()
     }
 
     pub(super) const fn facts(&self) -> (Usage, Option<StopReason>) {
@@ -164,6 +171,7 @@ impl Translating {
         if !sequencer.ended() {
             return failed(bad_answer("the upstream's reply broke off before it was complete"), Outcome::Truncated);
         }
+        self.named = ordered.iter().find_map(Event::named);
         let mut fold = Fold::default();
         ordered.iter().for_each(|e| fold.push(e));
         let reply = fold.finish();

@@ -9,7 +9,7 @@ use super::replying::Dressing;
 use super::start::Planned;
 use super::{bad_answer, media_type};
 use crate::dialect::{Dialect, StreamDecoder, StreamEncoder};
-use crate::hub::{Aliases, Failure, StopReason, Usage};
+use crate::hub::{Aliases, Failure, Named, StopReason, Usage};
 use crate::inflate::Inflate;
 use crate::provider::Quirks;
 use crate::route::Operation;
@@ -49,6 +49,7 @@ pub(super) struct Whole {
     pub(super) held: Option<Held>,
     /// What went out already; none if that is too much to be read.
     pub(super) copy: Option<BytesMut>,
+    pub(super) named: Option<Named>,
     pub(super) usage: Usage,
     pub(super) stop: Option<StopReason>,
 }
@@ -82,7 +83,8 @@ impl Held {
 impl Whole {
     pub(super) fn new(dialect: Dialect, quirks: &'static Quirks, hold: bool) -> Box<Self> {
         let held = hold.then(Held::default);
-        Box::new(Self { dialect, quirks, held, copy: Some(BytesMut::new()), usage: Usage::default(), stop: None })
+        let (copy, usage) = (Some(BytesMut::new()), Usage::default());
+        Box::new(Self { dialect, quirks, held, copy, named: None, usage, stop: None })
     }
 
     /// Lets what waits go.
@@ -105,7 +107,7 @@ impl Whole {
     /// Reads the reply, which is complete.
     pub(super) fn read(&mut self, body: &[u8]) {
         let facts = tap::whole(self.dialect, self.quirks, body);
-        (self.usage, self.stop) = (facts.usage, facts.stop);
+        (self.named, self.usage, self.stop) = (facts.named, facts.usage, facts.stop);
     }
 }
 

@@ -242,7 +242,7 @@ impl Exchange {
                 replying.broke_off(&error)
             }
             Input::ClientGone => {
-                self.take_facts(&replying, now);
+                self.take_facts(&mut replying, now);
                 self.finish(Outcome::ClientGone, true, now);
                 return;
             }
@@ -259,7 +259,7 @@ impl Exchange {
     /// Turns what a piece of the reply led to into steps.
     fn go_on(&mut self, progressed: Progressed, now: Timestamp) {
         let State::Body(mut replying) = std::mem::replace(&mut self.state, State::Done) else { return };
-        self.take_facts(&replying, now);
+        self.take_facts(&mut replying, now);
         if let Some((failure, outcome)) = progressed.failure {
             self.record
                 .error
@@ -300,7 +300,11 @@ impl Exchange {
         }
     }
 
-    fn take_facts(&mut self, replying: &Replying, now: Timestamp) {
+    fn take_facts(&mut self, replying: &mut Replying, now: Timestamp) {
+        if let Some(named) = replying.take_named() {
+            self.record.response_id = Some(named.id).filter(|id| !id.is_empty());
+            self.record.response_model = Some(named.model).filter(|model| !model.is_empty());
+        }
         if self.record.first_content.is_none() && replying.content() {
             self.record.first_content = Some(now.since(self.record.started));
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::dialect::{self, Dialect, StreamDecoder, StreamEncoder};
-use crate::hub::{Event, Failure, Sequencer, StopReason, Usage};
+use crate::hub::{Event, Failure, Named, Sequencer, StopReason, Usage};
 use crate::sse::{Batch, Framer, TooLarge};
 use crate::tap::Tap;
 
@@ -55,6 +55,7 @@ pub(super) struct Translate {
     decoder: StreamDecoder,
     sequencer: Sequencer,
     encoder: StreamEncoder,
+    named: Option<Named>,
     usage: Usage,
     stop: Option<StopReason>,
     content: bool,
@@ -72,6 +73,7 @@ impl Pipe {
             decoder,
             sequencer,
             encoder,
+            named: None,
             usage: Usage::default(),
             stop: None,
             content: false,
@@ -162,6 +164,14 @@ impl Pipe {
         match self {
             Self::Relay(_) => false,
             Self::Translate(translate) => translate.sequencer.ended(),
+        }
+    }
+
+    /// What the upstream calls its reply, once.
+    pub(super) const fn take_named(&mut self) -> Option<Named> {
+        match self {
+            Self::Relay(relay) => relay.tap.facts.named.take(),
+            Self::Translate(translate) => translate.named.take(),
         }
     }
 
@@ -290,7 +300,11 @@ impl Translate {
                 progress.failure = Some(failure.clone());
                 return;
             }
-            Event::Start { usage, .. } | Event::Usage(usage) => self.usage.merge(usage),
+            Event::Start { usage, .. } => {
+                self.usage.merge(usage);
+                self.named = event.named();
+            }
+            Event::Usage(usage) => self.usage.merge(usage),
             Event::Stop(stop) => self.stop = Some(stop.reason),
             Event::BlockStart { .. }
             | Event::Delta { .. }

@@ -11,7 +11,7 @@ use super::pipe::{Pipe, Progress};
 use super::start::Planned;
 use super::{TransportError, TransportErrorKind, bad_answer, timeout};
 use crate::catalog::Timeouts;
-use crate::hub::{ErrorKind, Failure, StopReason, Usage};
+use crate::hub::{ErrorKind, Failure, Named, StopReason, Usage};
 use crate::inflate::Inflate;
 use crate::record::Outcome;
 use crate::reply::Whole;
@@ -330,6 +330,16 @@ impl Replying {
     /// A whole reply that waits for its cost.
     pub(super) fn waits(&self) -> bool {
         matches!(&self.form, Form::Whole(whole) if whole.held.is_some())
+    }
+
+    /// What the upstream calls its reply, once it has said it, and then no more.
+    pub(super) fn take_named(&mut self) -> Option<Named> {
+        match &mut self.form {
+            Form::Stream { pipe, .. } => pipe.take_named(),
+            Form::Whole(whole) => whole.named.take(),
+            Form::Collect { then: Then::Translate(translating), .. } => translating.take_named(),
+            Form::Collect { .. } | Form::Raw | Form::Sniff { .. } => None,
+        }
     }
 
     pub(super) fn facts(&self) -> (Usage, Option<StopReason>) {

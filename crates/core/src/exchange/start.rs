@@ -102,6 +102,7 @@ impl Exchange {
             }
         };
         if let Err(refusal) = result {
+            (self.record.client_model, self.record.stream) = plan::asked(ticket, body);
             self.refuse(&refusal, now);
         }
     }

@@ -3,6 +3,7 @@
 use crate::json::JsonStr;
 
 use super::{Failure, Opaque, ToolKind, Usage};
+use crate::refusal::echo;
 
 /// One thing an upstream said. Blocks have keys chosen by the decoder, unrelated to any dialect's index; they may
 /// interleave here, and [`super::Sequencer`] puts them in a row for grammars that need it.
@@ -39,6 +40,22 @@ pub enum Event<'a> {
     Error(Failure),
     /// The terminal marker (`[DONE]`, `message_stop`) was seen.
     End,
+}
+
+/// What the upstream calls its reply, and the model that made it. Empty where it did not say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    pub id: String,
+    pub model: String,
+}
+
+impl Event<'_> {
+    /// The names in the head of a reply, fit to be shown; none if there are none.
+    pub fn named(&self) -> Option<Named> {
+        let Event::Start { id, model, .. } = self else { return None };
+        let text = |name: &JsonStr<'_>| echo(&name.text());
+        (!id.is_empty() || !model.is_empty()).then(|| Named { id: text(id), model: text(model) })
+    }
 }
 
 /// What kind of block opens.

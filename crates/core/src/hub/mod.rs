@@ -23,7 +23,7 @@ mod usage;
 
 pub use alias::Aliases;
 pub use documented::Documented;
-pub use event::{BlockStart, Citation, Delta, Event, Stop, StopReason};
+pub use event::{BlockStart, Citation, Delta, Event, Named, Stop, StopReason};
 pub use failure::{ErrorKind, Failure, Origin};
 pub use fold::{Block, Fold, Reply};
 pub use loss::{Action, Loss, Losses, Untranslatable};

@@ -86,6 +86,8 @@ pub fn all(record: &Record) -> impl Iterator<Item = (&'static str, Option<Value<
         ("status", Some(Value::Number(record.status.into()))),
         ("upstream_status", record.upstream_status.map(|s| Value::Number(s.into()))),
         ("upstream_request_id", text(record.upstream_request_id.as_deref())),
+        ("response_id", text(record.response_id.as_deref())),
+        ("response_model", text(record.response_model.as_deref())),
         ("attempts", Some(Value::Number(record.attempts.len() as u64))),
         ("outcome", Some(Value::Text(record.outcome.as_str()))),
         ("error", text(record.error.as_deref())),

@@ -312,6 +312,56 @@ mod tests {
         );
     }
 
+    /// What the documentation says of the slots that the test above fills, in its order.
+    #[test]
+    fn the_documentation_lists_every_slot() {
+        const BLOBS: [&str; 15] = [
+            "request id (`x-apex-request-id`)",
+            "provider, or the host of a passthrough",
+            "model, as the client wrote it",
+            "model, as it was sent",
+            "`gateway`, `passthrough`",
+            "outcome",
+            "method and path",
+            "dialect of the client",
+            "dialect of the upstream",
+            "`direct`, `cloudflare`, `mock`",
+            "`X-APEX-AI-PROXY-TYPE`",
+            "error code",
+            "why the model stopped",
+            "adjustments",
+            "user agent",
+        ];
+        const DOUBLES: [&str; 19] = [
+            "status",
+            "duration, ms",
+            "bytes of the request",
+            "bytes of the reply",
+            "bytes from the upstream",
+            "status of the upstream",
+            "upstream's head, ms after the start",
+            "first byte for the client, ms",
+            "streams: first content, ms",
+            "input tokens, all of them",
+            "those read from a cache",
+            "those written to a cache",
+            "output tokens, all of them",
+            "those of reasoning",
+            "cost, millionths of a US dollar",
+            "attempts",
+            "1 if a stream was asked for",
+            "start, milliseconds since 1970",
+            "ms in the gateway before the first attempt",
+        ];
+        let document = include_str!("../../../../docs/reporting.md");
+        for (name, first, slots) in [("blob", 6, &BLOBS[..]), ("double", 1, &DOUBLES[..])] {
+            for (at, what) in (first..).zip(slots) {
+                let row = format!("| `{name}{at}` | {what} |");
+                assert!(document.contains(&row), "{row}");
+            }
+        }
+    }
+
     #[test]
     fn a_point_stays_below_its_limits() {
         let long = "é\u{1f600}\"".repeat(4000);

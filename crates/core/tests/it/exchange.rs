@@ -571,3 +571,42 @@ fn relayed_errors_say_whether_to_try_again() {
     assert_eq!(relayed(401, &[], true), said("", ""), "the client's own key is the client's to mend");
     assert_eq!(relayed(400, &[], false), said("", ""));
 }
+
+#[test]
+fn a_record_has_the_upstreams_names_for_its_reply() {
+    let named = |run: &Run| (run.record().response_id.clone(), run.record().response_model.clone());
+    let expected = (Some("chatcmpl-1".to_owned()), Some("gpt-5.5-2026-04-23".to_owned()));
+    let message = r#"{"index":0,"message":{"role":"assistant","content":"a"},"finish_reason":"stop"}"#;
+    let names = r#""id":"chatcmpl-1","created":1,"model":"gpt-5.5-2026-04-23""#;
+    let whole = format!(r#"{{{names},"object":"chat.completion","choices":[{message}]}}"#);
+    let chunk = r#"{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}"#;
+    let event = format!("data: {{{names},\"object\":\"chat.completion.chunk\",\"choices\":[{chunk}]}}\n\n{DONE}");
+    for client in [Run::chat, Run::messages] {
+        let mut json = client("gpt-5.5#openai", false);
+        json.json().chunk(&whole).close();
+        assert_eq!(named(&json), expected);
+        let mut stream = client("gpt-5.5#openai", true);
+        stream.sse().chunk(&event).close();
+        assert_eq!(named(&stream), expected);
+    }
+    let mut silent = Run::chat("gpt-5.5#openai", true);
+    silent.sse().close();
+    assert_eq!(named(&silent), (None, None));
+}
+
+#[test]
+fn the_record_of_a_refusal_has_the_model_that_was_asked_for() {
+    for (path, body, model, stream) in [
+        ("/v1/chat/completions", chat_body("gpt-5.5#nowhere", true), Some("gpt-5.5#nowhere"), true),
+        ("/v1/messages", r#"{"model":"no-provider","messages":[]}"#.to_owned(), Some("no-provider"), false),
+        ("/v1beta/models/gemini-9#nowhere:streamGenerateContent", "{}".to_owned(), None, true),
+        ("/v1/chat/completions", r#"{"messages":[]}"#.to_owned(), None, false),
+        ("/v1/chat/completions", r#"{"model":7,"stream":"x"}"#.to_owned(), None, false),
+        ("/v1/chat/completions", "{".to_owned(), None, false),
+    ] {
+        let run = Run::begin(&catalog(&settings()), post(&path.replace('#', "%23"), &[]), &body);
+        assert_eq!(run.ended().0, "refused", "{path} {body}");
+        let model = model.or_else(|| path.contains("gemini").then_some("gemini-9#nowhere"));
+        assert_eq!((run.record().client_model.as_deref(), run.record().stream), (model, stream), "{path} {body}");
+    }
+}

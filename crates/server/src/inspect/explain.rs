@@ -160,7 +160,9 @@ fn ended(entry: &Entry, story: &mut Story) {
         ("the model stopped for", said("stop")),
         ("error", said("error")),
         ("detail", said("detail")),
-        ("the upstream calls it", said("upstream_request_id")),
+        ("the upstream calls the request", said("upstream_request_id")),
+        ("and its reply", said("response_id")),
+        ("which it says came from", said("response_model")),
     ]);
 }
 

@@ -86,6 +86,8 @@ fn full() -> Record {
         status: 200,
         upstream_status: Some(200),
         upstream_request_id: Some(text("upstream-1")),
+        response_id: Some(text("chatcmpl-1")),
+        response_model: Some(text("gpt-5.5-2026-04-23")),
         outcome: Outcome::Completed,
         duration: Duration::from_micros(812_345),
         upstream_head: Some(ms(300)),

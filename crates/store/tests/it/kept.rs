@@ -52,7 +52,8 @@ fn the_limits_can_change_while_it_runs() {
 }
 
 /// Logs as versions before this one made them.
-const OLDER: &[(&str, &str)] = &[("version 1", include_str!("../fixtures/v1.sql"))];
+const OLDER: &[(&str, &str)] =
+    &[("version 1", include_str!("../fixtures/v1.sql")), ("version 2", include_str!("../fixtures/v2.sql"))];
 
 #[test]
 fn every_older_log_is_read_and_written_on() {
