@@ -6,6 +6,7 @@ mod client;
 mod http;
 mod options;
 mod process;
+mod reports;
 mod scenario;
 mod table;
 mod upstream;
@@ -52,7 +53,16 @@ async fn run(options: &Options) -> io::Result<bool> {
     spawn_local(upstream::serve(listener));
     let mut gateways = Vec::new();
     for (name, binary) in &options.gateways {
-        gateways.push(Gateway::apex(name, binary, upstream, options.threads, &options.pin)?);
+        let start = |name: &str, more: &str| Gateway::apex(name, binary, upstream, more, options.threads, &options.pin);
+        if options.reports.is_empty() {
+            gateways.push(start(name, "")?);
+        }
+        for reports in &options.reports {
+            let more = reports.start().await?;
+            let alone = options.gateways.len() == 1;
+            let name = if alone { reports.name.to_owned() } else { format!("{name}-{}", reports.name) };
+            gateways.push(start(&name, &more)?);
+        }
     }
     if let Some(nginx) = &options.nginx {
         gateways.push(Gateway::nginx(nginx, upstream, &options.pin)?);

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::process::Pinning;
+use crate::reports::{REPORTS, Reports};
 use crate::scenario::{SCENARIOS, Scenario};
 
 pub(crate) const HELP: &str =
-    "apex-load [NAME=]GATEWAY.. [--scenarios s1,s3] [--rounds 5] [--secs 2] [--rest 60] [--threads 1]
-          [--cores 1] [--realtime] [--nginx PROGRAM] [--json FILE]";
+    "apex-load [NAME=]GATEWAY.. [--scenarios s1,s3] [--reports off,all,down] [--rounds 5] [--secs 2] [--rest 60]
+          [--threads 1] [--cores 1] [--realtime] [--nginx PROGRAM] [--json FILE]";
 
 /// What is to be measured.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(crate) struct Options {
     pub(crate) gateways: Vec<(String, PathBuf)>,
     pub(crate) nginx: Option<PathBuf>,
     pub(crate) scenarios: Vec<Scenario>,
+    /// What each gateway reports: one process for each; none is as it comes.
+    pub(crate) reports: Vec<Reports>,
     pub(crate) rounds: u32,
     pub(crate) window: Duration,
     /// How long after the last window memory is looked at once more.
@@ -32,6 +35,7 @@ impl Options {
             gateways: Vec::new(),
             nginx: None,
             scenarios: SCENARIOS.to_vec(),
+            reports: Vec::new(),
             rounds: 5,
             window: Duration::from_secs(2),
             rest: Duration::from_secs(60),
@@ -43,7 +47,8 @@ impl Options {
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
             match argument.as_str() {
-                "--scenarios" => options.scenarios = scenarios(&value()?)?,
+                "--scenarios" => options.scenarios = named("scenario", &value()?, SCENARIOS, |s| s.name)?,
+                "--reports" => options.reports = named("set of reports", &value()?, REPORTS, |r| r.name)?,
                 "--rounds" => options.rounds = number(&value()?)?,
                 "--secs" => options.window = seconds(&value()?)?,
                 "--rest" => options.rest = seconds(&value()?)?,
@@ -63,11 +68,12 @@ impl Options {
     }
 }
 
-fn scenarios(list: &str) -> Result<Vec<Scenario>, String> {
-    let find = |name: &str| {
-        SCENARIOS.iter().find(|scenario| scenario.name == name).copied().ok_or_else(|| {
-            let known: Vec<_> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
-            format!("no scenario `{name}`; there are {}", known.join(", "))
+/// Those of `all` that `list` names.
+fn named<T: Copy>(kind: &str, list: &str, all: &[T], name: fn(&T) -> &'static str) -> Result<Vec<T>, String> {
+    let find = |wanted: &str| {
+        all.iter().find(|one| name(one) == wanted).copied().ok_or_else(|| {
+            let known: Vec<_> = all.iter().map(name).collect();
+            format!("no {kind} `{wanted}`; there are {}", known.join(", "))
         })
     };
     list.split(',').map(find).collect()
@@ -92,11 +98,15 @@ mod tests {
 
     #[test]
     fn understands_its_command_line() {
-        let options = parse("old=a/b c --scenarios s1,s3b --rounds 3 --secs 1.5 --nginx nginx --realtime").unwrap();
+        let options =
+            parse("old=a/b c --scenarios s1,s3b --reports off,down --rounds 3 --secs 1.5 --nginx nginx --realtime")
+                .unwrap();
         assert_eq!(options.gateways, [("old".to_owned(), "a/b".into()), ("apex".to_owned(), "c".into())]);
         assert_eq!(options.scenarios.iter().map(|s| s.name).collect::<Vec<_>>(), ["s1", "s3b"]);
+        assert_eq!(options.reports.iter().map(|r| r.name).collect::<Vec<_>>(), ["off", "down"]);
         assert_eq!((options.rounds, options.window, options.pin.realtime), (3, Duration::from_millis(1500), true));
-        for wrong in ["", "a --scenarios s0", "a --rounds x", "a --secs -1", "a --what", "a --json"] {
+        for wrong in ["", "a --scenarios s0", "a --reports some", "a --rounds x", "a --secs -1", "a --what", "a --json"]
+        {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }

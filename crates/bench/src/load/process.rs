@@ -30,11 +30,12 @@ pub(crate) struct Pinning {
 }
 
 impl Gateway {
-    /// Ours, as users run it: a token, a record of each request in the log.
+    /// Ours, as users run it: a token, a record of each request in the log. `more` is added to its configuration.
     pub(crate) fn apex(
         name: &str,
         binary: &Path,
         upstream: SocketAddr,
+        more: &str,
         threads: u32,
         pin: &Pinning,
     ) -> io::Result<Self> {
@@ -43,7 +44,7 @@ impl Gateway {
         fs::write(
             &config,
             format!(
-                "gateway_token = \"{}\"\n[providers.chat]\nbase_url = \"http://{upstream}/v1\"\ndialects = [\"openai-chat\"]\napi_key = \"sk-bench\"\n[providers.messages]\nbase_url = \"http://{upstream}/v1\"\ndialects = [\"anthropic\"]\napi_key = \"sk-bench\"\n[aliases]\nquick = \"{}\"\n",
+                "gateway_token = \"{}\"\ndata_dir = \"data\"\n[providers.chat]\nbase_url = \"http://{upstream}/v1\"\ndialects = [\"openai-chat\"]\napi_key = \"sk-bench\"\n[providers.messages]\nbase_url = \"http://{upstream}/v1\"\ndialects = [\"anthropic\"]\napi_key = \"sk-bench\"\n[aliases]\nquick = \"{}\"\n{more}",
                 client::TOKEN,
                 client::alias()
             ),
