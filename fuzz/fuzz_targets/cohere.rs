@@ -1,4 +1,4 @@
-//! Cohere v2 chat: whatever an upstream sends, reading it neither fails badly nor makes broken output.
+//! Cohere v2 chat: whatever a client or an upstream sends, reading it neither fails badly nor makes broken output.
 #![no_main]
 
 #[path = "shared/dialect.rs"]

@@ -34,6 +34,9 @@ pub const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 /// Google's clients send one of them.
 const GOOGLE: [&str; 2] = ["x-goog-api-key", "x-goog-api-client"];
 
+/// Cohere's clients tell in it that they are.
+const SDK_NAME: &str = "x-fern-sdk-name";
+
 /// Most gateways a request may pass.
 const MAX_HOPS: u32 = 8;
 
@@ -273,6 +276,7 @@ fn body_fits(headers: &HeaderMap, catalog: &Catalog) -> Result<(), Refusal> {
 pub fn error_dialect(head: &request::Parts) -> Dialect {
     let (path, headers) = (head.uri.path(), &head.headers);
     let google = || GOOGLE.iter().any(|name| headers.contains_key(*name));
+    let cohere = || headers.get(SDK_NAME).is_some_and(|name| name.as_bytes().starts_with(b"cohere"));
     let route = match route::route(&Method::POST, path) {
         // Another method may mean something else there.
         Ok(Route::Api(Operation::Unlisted(_))) => route::route(&head.method, path),
@@ -283,6 +287,7 @@ pub fn error_dialect(head: &request::Parts) -> Dialect {
         _ if path.starts_with("/v1beta/") => Dialect::Gemini,
         _ if headers.contains_key("anthropic-version") => Dialect::Anthropic,
         _ if google() => Dialect::Gemini,
+        _ if path.starts_with("/v2/") || cohere() => Dialect::Cohere,
         _ => Dialect::OpenAiChat,
     }
 }

@@ -123,12 +123,13 @@ pub fn allowed_by_cors(name: &str) -> bool {
         "tracestate",
         "user-agent",
         "x-api-key",
+        "x-client-name",
         "x-goog-api-client",
         "x-goog-api-key",
         "x-request-id",
         "x-session-id",
     ];
-    const PREFIXES: &[&str] = &["anthropic-", "cf-aig-", "openai-", "x-apex-", "x-stainless-"];
+    const PREFIXES: &[&str] = &["anthropic-", "cf-aig-", "openai-", "x-apex-", "x-fern-", "x-stainless-"];
     EXACT.contains(&name) || PREFIXES.iter().any(|p| name.starts_with(p))
 }
 

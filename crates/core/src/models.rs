@@ -28,7 +28,9 @@ pub fn list(catalog: &Catalog, dialect: Dialect) -> Vec<u8> {
                 }
             }
         }
-        Dialect::Cohere | Dialect::OpenAiChat | Dialect::OpenAiResponses => {
+        // No `next_page_token`, either.
+        Dialect::Cohere => o.arr("models", |a| ids.iter().for_each(|(id, _)| a.obj(|o| of_cohere(o, id)))),
+        Dialect::OpenAiChat | Dialect::OpenAiResponses => {
             o.text("object", "list");
             o.arr("data", |a| ids.iter().for_each(|(id, owner)| a.obj(|o| of_openai(o, id, owner))));
         }
@@ -56,7 +58,8 @@ pub fn find(id: &str, catalog: &Catalog, dialect: Dialect) -> Option<Vec<u8>> {
     object(&mut out, |o| match dialect {
         Dialect::Gemini => of_gemini(o, id),
         Dialect::Anthropic => of_anthropic(o, id),
-        Dialect::Cohere | Dialect::OpenAiChat | Dialect::OpenAiResponses => of_openai(o, id, &found.provider),
+        Dialect::Cohere => of_cohere(o, id),
+        Dialect::OpenAiChat | Dialect::OpenAiResponses => of_openai(o, id, &found.provider),
     });
     Some(out)
 }
@@ -75,6 +78,12 @@ fn of_anthropic(o: &mut Obj<'_>, id: &str) {
     o.text("id", id);
     o.text("display_name", id);
     o.text("created_at", "1970-01-01T00:00:00Z");
+}
+
+/// <https://docs.cohere.com/reference/list-models>
+fn of_cohere(o: &mut Obj<'_>, id: &str) {
+    o.text("name", id);
+    o.arr("endpoints", |a| a.text("chat"));
 }
 
 /// <https://ai.google.dev/api/models#Model>. Clients put `name` into paths as it is: there `#` would begin a fragment.
@@ -97,8 +106,14 @@ pub fn explain(name: &str, catalog: &Catalog) -> Result<Vec<String>, Refusal> {
     let note = table::row(&found.provider).and_then(|row| row.note);
     let mut lines = vec![format!("{name}: model {} at provider {}, {via}", found.model, found.provider)];
     lines.extend(note.map(|note| format!("  {note}")));
-    for operation in [Operation::ChatCompletions, Operation::Messages, Operation::Responses, Operation::GenerateContent]
-    {
+    let operations = [
+        Operation::ChatCompletions,
+        Operation::Messages,
+        Operation::Responses,
+        Operation::GenerateContent,
+        Operation::CohereChat,
+    ];
+    for operation in operations {
         let way = match plan::way(&found, operation, false, None, catalog) {
             Ok(way) if way.dialect == operation.dialect() => format!("relayed to {}", way.url),
             Ok(way) => format!("translated to {}, {}", way.dialect, way.url),
@@ -142,7 +157,9 @@ mod tests {
             text(Dialect::Anthropic).ends_with(r#""has_more":false,"first_id":"fast","last_id":"gpt-5.5#openai"}"#)
         );
         let alone = r#"{"object":"list""#;
-        assert!(text(Dialect::OpenAiResponses).starts_with(alone) && text(Dialect::Cohere).starts_with(alone));
+        assert!(text(Dialect::OpenAiResponses).starts_with(alone));
+        let first = r#"{"models":[{"name":"fast","endpoints":["chat"]},"#;
+        assert!(text(Dialect::Cohere).starts_with(first), "{}", text(Dialect::Cohere));
         let gemini = |name: &str, id: &str| {
             format!(
                 r#"{{"name":"models/{name}","displayName":"{id}","version":"","supportedGenerationMethods":["generateContent","streamGenerateContent","countTokens"]}}"#
@@ -163,6 +180,7 @@ mod tests {
                 "  /v1/messages                           translated to openai-responses, https://api.openai.com/v1/responses",
                 "  /v1/responses                          relayed to https://api.openai.com/v1/responses",
                 "  /v1beta/models/{model}:generateContent translated to openai-responses, https://api.openai.com/v1/responses",
+                "  /v2/chat                               translated to openai-responses, https://api.openai.com/v1/responses",
             ]
         );
         assert!(find("any-name", &catalog, Dialect::OpenAiChat).is_none());

@@ -122,12 +122,11 @@ pub fn resolve(
     }
 }
 
-/// A model that leads nowhere: 400 for OpenAI's clients, 404 for Anthropic's and Google's, as their own APIs answer.
+/// A model that leads nowhere: 400 for OpenAI's clients, 404 for everybody else's, as their own APIs answer.
 fn miss(dialect: Dialect, what: String) -> Refusal {
-    let status = if matches!(dialect, Dialect::Anthropic | Dialect::Gemini) {
-        StatusCode::NOT_FOUND
-    } else {
-        StatusCode::BAD_REQUEST
+    let status = match dialect {
+        Dialect::Anthropic | Dialect::Cohere | Dialect::Gemini => StatusCode::NOT_FOUND,
+        Dialect::OpenAiChat | Dialect::OpenAiResponses => StatusCode::BAD_REQUEST,
     };
     Refusal::InvalidModel { what, status }
 }

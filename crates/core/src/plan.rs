@@ -63,7 +63,7 @@ pub struct Translation {
 
 /// Plans one request. CPU work in the size of `body`: callers move large ones off the runtime thread.
 pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catalog) -> Result<Plan, Refusal> {
-    if matches!(operation, Operation::Other(_) | Operation::Unlisted(_)) {
+    if matches!(operation, Operation::Cohere(_) | Operation::Other(_) | Operation::Unlisted(_)) {
         return other::plan(ticket, operation, body, catalog);
     }
     let document = Document::parse(body).map_err(Refusal::Document)?;
@@ -373,8 +373,8 @@ fn url(provider: &Provider, path: &Path<'_>, name: &ModelRef, catalog: &Catalog)
                     "has no base URL; set ACCOUNT_ID, or providers.<id>.base_url"
                 })
             })?;
-            let (path, query) = match (&provider.azure, provider.paths.get(endpoint)) {
-                (_, Some(path)) => (path.clone(), query.map(str::to_owned)),
+            let (path, query) = match (&provider.azure, provider.path(endpoint)) {
+                (_, Some(path)) => (path.into_owned(), query.map(str::to_owned)),
                 // The Responses API knows no deployments in its path: the model is in the body.
                 (Some(azure), None) if other::without_deployment(operation, dialect, azure.form) => {
                     (["/", endpoint].concat(), Some(with_api_version(&azure.api_version, query)))
@@ -387,6 +387,12 @@ fn url(provider: &Provider, path: &Path<'_>, name: &ModelRef, catalog: &Catalog)
                 // Anthropic's base URL is written with and without the version; SDK users know it without.
                 (None, None) if dialect == Dialect::Anthropic && !base.path.ends_with("/v1") => {
                     (["/v1/", endpoint].concat(), query.map(str::to_owned))
+                }
+                // Cohere's, too.
+                (None, None) if dialect == Dialect::Cohere => {
+                    let version = if base.path.ends_with("/v2") { "/" } else { "/v2/" };
+                    let bare = endpoint.strip_prefix("v2/").unwrap_or(endpoint);
+                    ([version, bare].concat(), query.map(str::to_owned))
                 }
                 (None, None) => (["/", endpoint].concat(), query.map(str::to_owned)),
             };
@@ -418,8 +424,9 @@ fn url(provider: &Provider, path: &Path<'_>, name: &ModelRef, catalog: &Catalog)
                     ));
                 }
                 None => {
-                    let own = provider.paths.get(endpoint).map(|p| p.trim_start_matches('/'));
-                    cloudflare.base.join(&format!("{gateway}/{}/{}", native.native, own.unwrap_or(endpoint)), query)
+                    let own = provider.path(endpoint);
+                    let own = own.as_deref().map_or(endpoint, |p| p.trim_start_matches('/'));
+                    cloudflare.base.join(&format!("{gateway}/{}/{own}", native.native), query)
                 }
             }
         }

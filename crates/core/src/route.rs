@@ -26,6 +26,10 @@ pub enum Route {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     ChatCompletions,
+    /// An endpoint of Cohere's beside its chat, by its path with the version: others have their own `rerank`.
+    Cohere(&'static str),
+    /// `/v2/chat`.
+    CohereChat,
     CountTokens,
     /// `models/{model}:countTokens` of Gemini clients.
     GeminiCountTokens,
@@ -50,6 +54,8 @@ impl Operation {
             Self::CountTokens | Self::GeminiCountTokens | Self::InputTokens => true,
             Self::Other(path) => matches!(path.as_bytes(), b"moderations"),
             Self::ChatCompletions
+            | Self::Cohere(_)
+            | Self::CohereChat
             | Self::GenerateContent
             | Self::Messages
             | Self::Responses
@@ -58,16 +64,18 @@ impl Operation {
         }
     }
 
-    /// The path after `/v1/`; also the name in `paths` of a provider's configuration. Empty if only the request has it.
+    /// The path after the version; also the name in `paths` of a provider's configuration. Empty if only the request has
+    /// it.
     pub const fn path(self) -> &'static str {
         match self {
             Self::ChatCompletions => "chat/completions",
+            Self::Cohere(path) | Self::Other(path) => path,
+            Self::CohereChat => "chat",
             Self::CountTokens => "messages/count_tokens",
             Self::GeminiCountTokens => "models/{model}:countTokens",
             Self::GenerateContent => "models/{model}:generateContent",
             Self::InputTokens => "responses/input_tokens",
             Self::Messages => "messages",
-            Self::Other(path) => path,
             Self::Responses => "responses",
             Self::StreamGenerateContent => "models/{model}:streamGenerateContent",
             Self::Unlisted(_) => "",
@@ -80,6 +88,8 @@ impl Operation {
             Self::Other(path) => FORMS.contains(&path),
             Self::Unlisted(_) => true,
             Self::ChatCompletions
+            | Self::Cohere(_)
+            | Self::CohereChat
             | Self::CountTokens
             | Self::GeminiCountTokens
             | Self::GenerateContent
@@ -94,6 +104,7 @@ impl Operation {
     pub const fn dialect(self) -> Dialect {
         match self {
             Self::ChatCompletions | Self::Other(_) => Dialect::OpenAiChat,
+            Self::Cohere(_) | Self::CohereChat => Dialect::Cohere,
             Self::CountTokens | Self::Messages => Dialect::Anthropic,
             Self::GeminiCountTokens | Self::GenerateContent | Self::StreamGenerateContent => Dialect::Gemini,
             Self::InputTokens | Self::Responses => Dialect::OpenAiResponses,
@@ -105,20 +116,28 @@ impl Operation {
     pub const fn is_chat(self) -> bool {
         match self {
             Self::ChatCompletions
+            | Self::CohereChat
             | Self::GenerateContent
             | Self::Messages
             | Self::Responses
             | Self::StreamGenerateContent => true,
-            Self::CountTokens | Self::GeminiCountTokens | Self::InputTokens | Self::Other(_) | Self::Unlisted(_) => {
-                false
-            }
+            Self::Cohere(_)
+            | Self::CountTokens
+            | Self::GeminiCountTokens
+            | Self::InputTokens
+            | Self::Other(_)
+            | Self::Unlisted(_) => false,
         }
     }
 
     /// Its whole path, for messages.
     pub fn endpoint(self) -> String {
-        let version = if matches!(self.dialect(), Dialect::Gemini) { "v1beta" } else { "v1" };
-        format!("/{version}/{}", self.path())
+        let version = match self.dialect() {
+            Dialect::Cohere => "v2",
+            Dialect::Gemini => "v1beta",
+            Dialect::Anthropic | Dialect::OpenAiChat | Dialect::OpenAiResponses => "v1",
+        };
+        format!("/{version}/{}", self.path().trim_start_matches("v2/"))
     }
 }
 
@@ -139,6 +158,9 @@ const POSTS: &[(&str, Operation)] = &[
     ("audio/transcriptions", Operation::Other("audio/transcriptions")),
     ("audio/translations", Operation::Other("audio/translations")),
     ("rerank", Operation::Other("rerank")),
+    ("v2/chat", Operation::CohereChat),
+    ("v2/embed", Operation::Cohere("v2/embed")),
+    ("v2/rerank", Operation::Cohere("v2/rerank")),
 ];
 
 /// Those of them whose body may be `multipart/form-data`.
@@ -179,7 +201,8 @@ pub fn route(method: &Method, path: &str) -> Result<Route, Refusal> {
         }
     }
     // Only under the version: what else there may be at the root is nobody's API.
-    path.strip_prefix("/v1/").and_then(unlisted).map(Route::Api).ok_or_else(missing)
+    let versioned = path.strip_prefix("/v1/").or_else(|| path.strip_prefix('/').filter(|rest| rest.starts_with("v2/")));
+    versioned.and_then(unlisted).map(Route::Api).ok_or_else(missing)
 }
 
 /// The model and the method of a Gemini client's path, `/v1beta/models/{model}:{method}` (`/v1/` at newer ones).
@@ -209,6 +232,7 @@ fn unlisted(rest: &str) -> Option<Operation> {
     let sound = segments.clone().all(|s| !s.is_empty() && s != "." && s != ".." && s.bytes().all(plain));
     let first = segments.next().filter(|s| sound && !matches!(*s, "v1" | "v1beta"))?;
     Some(Operation::Unlisted(match first {
+        "v2" => Dialect::Cohere,
         "messages" => Dialect::Anthropic,
         "responses" => Dialect::OpenAiResponses,
         _ => Dialect::OpenAiChat,
@@ -247,6 +271,14 @@ mod tests {
             ("POST", "/v1/responses/input_tokens", api(Operation::InputTokens)),
             ("POST", "/v1/embeddings", api(Operation::Other("embeddings"))),
             ("POST", "/audio/transcriptions", api(Operation::Other("audio/transcriptions"))),
+            ("POST", "/v2/chat", api(Operation::CohereChat)),
+            ("POST", "/v1/v2/chat", api(Operation::CohereChat)),
+            ("POST", "/v2/rerank", api(Operation::Cohere("v2/rerank"))),
+            ("POST", "/v2/batches", unlisted(Dialect::Cohere)),
+            ("GET", "/v2/batches/1", unlisted(Dialect::Cohere)),
+            ("GET", "/v2/chat", Err(405)),
+            ("GET", "/v2/", Err(404)),
+            ("GET", "/v2", Err(404)),
             ("GET", "/v1/responses/resp_1", unlisted(Dialect::OpenAiResponses)),
             ("POST", "/v1/messages/batches", unlisted(Dialect::Anthropic)),
             ("DELETE", "/v1/files/file-1", unlisted(Dialect::OpenAiChat)),

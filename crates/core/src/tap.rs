@@ -144,8 +144,13 @@ fn says(key: &Word, raw: &[u8]) -> bool {
 
 /// The usage of replies that are no chat: embeddings, images, transcriptions.
 fn plain_usage(text: &str) -> Usage {
-    let usage = Members::parse(text).ok().and_then(|mut reply| reply.take_object("usage").ok().flatten());
-    let mut usage = usage.unwrap_or_default();
+    fn inside<'a>(m: &mut Members<'a>, key: &str) -> Option<Members<'a>> {
+        m.take_object(key).ok().flatten()
+    }
+    let mut reply = Members::parse(text).unwrap_or_default();
+    // Cohere's stands deeper.
+    let billed = inside(&mut reply, "meta").and_then(|mut meta| inside(&mut meta, "billed_units"));
+    let mut usage = inside(&mut reply, "usage").or(billed).unwrap_or_default();
     let mut number = |keys: [&str; 2]| keys.into_iter().find_map(|key| usage.take_u64(key).ok().flatten());
     Usage {
         input_uncached: number(["prompt_tokens", "input_tokens"]),

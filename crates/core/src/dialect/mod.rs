@@ -3,6 +3,7 @@
 //! A dialect folder has `wire.rs` (names and spec links), `request.rs`, `response.rs`, `stream.rs` and `error.rs`. No
 //! dialect imports another: what two need is in the hub.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -148,7 +149,9 @@ pub fn rewrite_request(
     match dialect {
         // Its items are kept as they are, not gathered into turns.
         Dialect::OpenAiResponses => openai_responses::rewrite_request(body, target).map(Ok),
-        Dialect::Anthropic | Dialect::Cohere | Dialect::Gemini | Dialect::OpenAiChat => {
+        // Its documents stay beside the conversation.
+        Dialect::Cohere => cohere::rewrite_request(body, target).map(Ok),
+        Dialect::Anthropic | Dialect::Gemini | Dialect::OpenAiChat => {
             decode_request(dialect, body).map(|request| encode_request(dialect, &request, target))
         }
     }
@@ -156,8 +159,8 @@ pub fn rewrite_request(
 
 /// Encoders name places as Chat and Messages do; a caller of another dialect hears them in its own terms.
 pub fn in_terms_of(request: &Request<'_>, mut error: Untranslatable) -> Untranslatable {
-    if request.origin == Dialect::OpenAiResponses {
-        error.param = openai_responses::own_terms(&error.param, &request.places);
+    if let Some(name) = own_name(request, &error.param) {
+        error.param = name.into_owned();
     }
     error
 }
@@ -167,8 +170,8 @@ pub fn losses_in_terms_of(request: &Request<'_>, losses: &Losses) -> Losses {
     let mut all = request.losses.clone();
     for loss in losses.iter() {
         let mut loss = loss.clone();
-        if request.origin == Dialect::OpenAiResponses {
-            loss.name = openai_responses::own_terms(&loss.name, &request.places).into();
+        if let Some(name) = own_name(request, &loss.name) {
+            loss.name = name;
         }
         all.add(loss);
     }
@@ -176,11 +179,19 @@ pub fn losses_in_terms_of(request: &Request<'_>, losses: &Losses) -> Losses {
     all
 }
 
+/// What the caller calls what encoders call `name`, if that is something else.
+fn own_name(request: &Request<'_>, name: &str) -> Option<Cow<'static, str>> {
+    match request.origin {
+        Dialect::Cohere => cohere::own_terms(name).map(Cow::Borrowed),
+        Dialect::OpenAiResponses => Some(Cow::Owned(openai_responses::own_terms(name, &request.places))),
+        Dialect::Anthropic | Dialect::Gemini | Dialect::OpenAiChat => None,
+    }
+}
+
 /// Can requests be translated to and from `dialect`, and replies back?
 pub const fn is_translated(dialect: Dialect) -> bool {
     match dialect {
-        Dialect::Anthropic | Dialect::OpenAiChat | Dialect::OpenAiResponses => true,
-        Dialect::Cohere => cohere::TRANSLATED,
+        Dialect::Anthropic | Dialect::Cohere | Dialect::OpenAiChat | Dialect::OpenAiResponses => true,
         Dialect::Gemini => gemini::TRANSLATED,
     }
 }

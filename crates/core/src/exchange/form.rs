@@ -163,7 +163,7 @@ impl Form {
         let (dialect, quirks) = (planned.upstream, planned.quirks);
         let pipe = || Box::new(Pipe::relay(dialect, Tap::new(dialect, quirks)));
         let stream = media_type(&upstream.headers) == "text/event-stream";
-        let other = matches!(planned.operation, Operation::Other(_) | Operation::Unlisted(_));
+        let other = matches!(planned.operation, Operation::Cohere(_) | Operation::Other(_) | Operation::Unlisted(_));
         if other && (stream || planned.stream || !media_type(&upstream.headers).ends_with("json")) {
             // Speech, images, plain completions: how their streams begin and end is not known here: nothing is added.
             Self::Raw

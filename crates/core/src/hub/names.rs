@@ -27,7 +27,16 @@ impl Names {
                 stop: "generationConfig.stopSequences",
                 user: "user",
             },
-            Dialect::Anthropic | Dialect::Cohere => &Self {
+            Dialect::Cohere => &Self {
+                budget: "thinking",
+                effort: "thinking",
+                format: "response_format",
+                limit: "max_tokens",
+                parallel: "parallel_tool_calls",
+                stop: "stop_sequences",
+                user: "user",
+            },
+            Dialect::Anthropic => &Self {
                 budget: "thinking",
                 effort: "output_config.effort",
                 format: "output_config.format",

@@ -23,8 +23,9 @@ const PROVIDER: &str = "x-apex-provider";
 pub(super) fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catalog) -> Result<Plan, Refusal> {
     let asked = Asked::read(ticket, body)?;
     let unlisted = matches!(operation, Operation::Unlisted(_));
-    let endpoint =
-        if unlisted { ticket.head.uri.path().strip_prefix("/v1/").unwrap_or_default() } else { operation.path() };
+    let path = ticket.head.uri.path();
+    let asked_for = path.strip_prefix("/v1/").or_else(|| path.strip_prefix('/')).unwrap_or_default();
+    let endpoint = if unlisted { asked_for } else { operation.path() };
     let name = resolve(ticket, asked.model.as_deref(), operation, endpoint, catalog)?;
     let provider = catalog.providers.get(&name.provider).ok_or(Refusal::UrlNotBuildable)?;
     serves(provider, operation, endpoint, catalog)?;
@@ -126,7 +127,7 @@ fn resolve(
             .map(|provider| (provider, HEADER))
             .or_else(|| Some((catalog.default_provider.clone()?, "default")))
             .map(|(provider, resolved)| ModelRef { model: String::new(), provider, resolved })
-            .ok_or_else(|| Refusal::ProviderNotNamed { endpoint: format!("/v1/{}", echo(endpoint)) }),
+            .ok_or_else(|| Refusal::ProviderNotNamed { endpoint: whole(endpoint) }),
     }
 }
 
@@ -143,8 +144,12 @@ fn serves(provider: &Provider, operation: Operation, endpoint: &str, catalog: &C
     let one = |p: &Provider| {
         let Operation::Unlisted(dialect) = operation else { return p.serves(endpoint) };
         // What nobody knows is asked of a provider that speaks the clients' family of dialects.
-        let anthropic = |d: &Dialect| *d == Dialect::Anthropic;
-        if anthropic(&dialect) { p.dialects.iter().any(anthropic) } else { !p.dialects.iter().all(anthropic) }
+        match dialect {
+            Dialect::Anthropic | Dialect::Cohere => p.dialects.contains(&dialect),
+            Dialect::Gemini | Dialect::OpenAiChat | Dialect::OpenAiResponses => {
+                !p.dialects.iter().all(|d| *d == Dialect::Anthropic)
+            }
+        }
     };
     let reachable = |p: &Provider| match p.via {
         Via::Mock => false,
@@ -162,13 +167,18 @@ fn serves(provider: &Provider, operation: Operation, endpoint: &str, catalog: &C
         .collect();
     Err(Refusal::OtherEndpointNotServed {
         provider: provider.id.clone(),
-        endpoint: format!("/v1/{}", echo(endpoint)),
+        endpoint: whole(endpoint),
         others: if others.is_empty() {
             "no provider of this gateway is known to".to_owned()
         } else {
             format!("of this gateway's providers these do: {}", others.join(", "))
         },
     })
+}
+
+/// The whole path of `endpoint`, for messages.
+fn whole(endpoint: &str) -> String {
+    format!("{}{}", if endpoint.starts_with("v2/") { "/" } else { "/v1/" }, echo(endpoint))
 }
 
 /// Azure's endpoints whose path names no deployment.

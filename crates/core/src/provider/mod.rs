@@ -37,7 +37,7 @@ pub struct Provider {
     pub quirks: &'static Quirks,
     pub azure: Option<Azure>,
     pub endpoints: Endpoints,
-    /// Path after the base, by endpoint, where it differs from the client's.
+    /// Path after the base, by endpoint, where it differs from the client's; see [`Provider::path`].
     pub paths: std::collections::BTreeMap<String, String>,
     /// Models for `/v1/models`.
     pub models: Vec<String>,
@@ -60,6 +60,16 @@ impl Provider {
             None if dialect == Dialect::Gemini => Auth::Header(http::HeaderName::from_static("x-goog-api-key")),
             None => Auth::Bearer,
         }
+    }
+
+    /// The path of `endpoint` after the base, where it differs from the client's: its own, or `*`, which stands for all
+    /// under `/v1/` that have none.
+    pub fn path(&self, endpoint: &str) -> Option<std::borrow::Cow<'_, str>> {
+        if let Some(own) = self.paths.get(endpoint) {
+            return Some(std::borrow::Cow::Borrowed(own));
+        }
+        let any = self.paths.get("*").filter(|_| !endpoint.starts_with("v2/"))?;
+        Some(std::borrow::Cow::Owned(any.replace('*', endpoint)))
     }
 
     /// Does it serve `endpoint`, as far as is known? An operator who wrote its path says that it does.

@@ -204,9 +204,11 @@ pub const ROWS: &[Row] = &[
     Row {
         id: "cohere",
         note: None,
-        // <https://docs.cohere.com/docs/compatibility-api>, <https://docs.cohere.com/v2/reference/rerank>.
-        endpoints: &["embeddings", "rerank"],
+        // <https://docs.cohere.com/docs/compatibility-api>, <https://docs.cohere.com/v2/reference/rerank>,
+        // <https://docs.cohere.com/v2/reference/embed>. What is no part of version 2 is in version 1.
+        endpoints: &["embeddings", "rerank", "v2/embed", "v2/rerank"],
         paths: &[
+            ("*", "/v1/*"),
             ("chat", "/v2/chat"),
             ("chat/completions", "/compatibility/v1/chat/completions"),
             ("embeddings", "/compatibility/v1/embeddings"),

@@ -165,7 +165,7 @@ pub(crate) struct Question {
 pub(crate) struct Side {
     /// Its name in configuration.
     pub(crate) name: &'static str,
-    /// How a client asks for `feature`: path, headers, body. `None`: it cannot say that, or is no client dialect.
+    /// How a client asks for `feature`: path, headers, body. `None`: it cannot say that.
     pub(crate) ask: fn(Feature, &str) -> Option<Question>,
     /// Does this request of ours, in this dialect, ask for `feature`?
     pub(crate) asks: fn(Feature, &Value) -> Result<(), String>,
@@ -180,8 +180,8 @@ pub(crate) struct Side {
     pub(crate) read_error: fn(&Value) -> Option<String>,
 }
 
-const CLIENTS: &[&Side] = &[&chat::SIDE, &messages::SIDE, &responses::SIDE, &gemini::SIDE];
-const UPSTREAMS: &[&Side] = &[&chat::SIDE, &messages::SIDE, &responses::SIDE, &gemini::SIDE, &cohere::SIDE];
+const CLIENTS: &[&Side] = &[&chat::SIDE, &messages::SIDE, &responses::SIDE, &gemini::SIDE, &cohere::SIDE];
+const UPSTREAMS: &[&Side] = CLIENTS;
 
 /// What came of one cell.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,63 +1,35 @@
 //! Cohere v2 chat: <https://docs.cohere.com/v2/reference/chat>.
 //!
-//! An upstream's dialect only: `encode` and `turns` write requests, `reply` reads replies and streams. No route takes
-//! requests in it; what a client of it would need refuses.
+//! `request` reads requests, `encode` and `turns` write them, `own` writes them anew; `reply` reads replies and streams,
+//! `write` writes them, `error` says what went wrong.
 
 mod encode;
+mod error;
+mod own;
 mod reply;
+mod request;
 mod turns;
+mod wire;
+mod write;
 
 pub use encode::encode_request;
+pub use error::{encode_error, encode_stream_error, has_error_envelope};
+pub use own::rewrite_request;
 pub use reply::{StreamDecoder, decode_reply};
+pub use request::decode_request;
+pub use write::{StreamEncoder, encode_reply};
 
-use http::StatusCode;
-
-use crate::dialect::ReplyContext;
-use crate::hub::{Event, Failure, Reply, Request};
-use crate::json::WireError;
-
-/// May a request be translated to and from this dialect?
-pub const TRANSLATED: bool = true;
-
-/// Decodes a request.
-pub fn decode_request(_body: &str) -> Result<Request<'_>, WireError> {
-    Err(WireError::new("", "requests in the Cohere dialect are not taken"))
-}
-
-/// Encodes a whole reply.
-pub fn encode_reply(_reply: &Reply, _context: &ReplyContext) -> Vec<u8> {
-    Vec::new()
-}
-
-/// Status and body of a failure.
-pub fn encode_error(failure: &Failure, _request_id: &str) -> (StatusCode, Vec<u8>) {
-    (failure.status, Vec::new())
-}
-
-/// Is `body` an error that this dialect's SDKs understand?
-pub const fn has_error_envelope(_body: &[u8]) -> bool {
-    true
-}
-
-/// A failure in the middle of a relayed stream.
-pub const fn encode_stream_error(_failure: &Failure, _request_id: &str) -> Vec<u8> {
-    Vec::new()
-}
-
-/// Turns events into a stream.
-#[derive(Debug)]
-pub struct StreamEncoder;
-
-impl StreamEncoder {
-    pub fn new(_context: ReplyContext) -> Self {
-        Self
-    }
-
-    pub fn push(&mut self, _event: &Event<'_>, _out: &mut Vec<u8>) {}
-
-    pub fn fail(&mut self, _failure: &Failure, _out: &mut Vec<u8>) {}
-
-    pub fn keep_alive(&mut self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b": keep-alive\n\n");
-    }
+/// What callers of this dialect call a member that encoders call `name`, if that is something else.
+pub fn own_terms(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "top_k" => "k",
+        "top_p" => "p",
+        "stop" => "stop_sequences",
+        "max_completion_tokens" | "max_output_tokens" => "max_tokens",
+        "reasoning" | "reasoning_effort" | "reasoning.effort" | "output_config.effort" => "thinking",
+        "response_format.json_schema.schema" | "output_config.format" => "response_format",
+        "tools.strict" | "tools.function.strict" => "strict_tools",
+        "messages.tool_use" => "messages.tool_calls",
+        _ => return None,
+    })
 }

@@ -12,6 +12,8 @@ use crate::json::{JsonStr, Members, RawValue, WireError, elements};
 use crate::provider::Quirks;
 use crate::upstream_error;
 
+use super::wire::{text_of, word};
+
 /// Decodes a whole reply.
 pub fn decode_reply<'a>(body: &'a str, _quirks: &Quirks, aliases: &Aliases) -> Result<Vec<Event<'a>>, WireError> {
     let mut reply = Members::parse(body)?;
@@ -23,25 +25,21 @@ pub fn decode_reply<'a>(body: &'a str, _quirks: &Quirks, aliases: &Aliases) -> R
     if let Some(plan) = text_of(&mut message, "tool_plan") {
         state.whole(BlockStart::Reasoning, Delta::Reasoning(plan), &mut out);
     }
-    let mut text = None;
-    for raw in list(&mut message, "content") {
+    let (parts, citations) = (list(&mut message, "content"), list(&mut message, "citations"));
+    for (index, raw) in (0u64..).zip(parts) {
         let Ok(mut part) = Members::of(raw) else { continue };
         if let Some(thought) = text_of(&mut part, "thinking") {
             state.whole(BlockStart::Reasoning, Delta::Reasoning(thought), &mut out);
         } else if let Some(said) = text_of(&mut part, "text") {
-            text = Some(state.key);
-            state.whole(BlockStart::Text, Delta::Text(said), &mut out);
+            state.said(Open::Text, said, &mut out);
+            citations.iter().filter(|raw| is_about(raw, index)).for_each(|raw| state.cite(raw, &mut out));
+            state.close(&mut out);
         }
     }
     for raw in list(&mut message, "tool_calls") {
         if let Ok(call) = Members::of(raw) {
             state.call(call, &mut out);
             state.close(&mut out);
-        }
-    }
-    if let Some(key) = text {
-        for raw in list(&mut message, "citations") {
-            cite(key, raw, &mut out);
         }
     }
     out.extend(reply.take("usage").map(|raw| Event::Usage(usage(raw))));
@@ -108,10 +106,8 @@ impl StreamDecoder {
             }
             "content-end" | "tool-call-end" => self.state.close(out),
             "citation-start" => {
-                if let Some(raw) = message(&mut event).and_then(|mut m| m.take("citations"))
-                    && let Some(key) = self.state.text
-                {
-                    cite(key, raw, out);
+                if let Some(raw) = message(&mut event).and_then(|mut m| m.take("citations")) {
+                    self.state.cite(raw, out);
                 }
             }
             "message-end" => self.end(event, out),
@@ -161,8 +157,9 @@ struct State {
     /// Of the next block.
     key: u32,
     open: Open,
-    /// The last text block, which citations belong to.
-    text: Option<u32>,
+    /// Characters of the answer before the open text, and up to here.
+    from: u64,
+    chars: u64,
     /// The open call takes free text.
     free: Option<Unwrap>,
     called: bool,
@@ -176,7 +173,8 @@ impl State {
             aliases,
             key: 0,
             open: Open::Nothing,
-            text: None,
+            from: 0,
+            chars: 0,
             free: None,
             called: false,
             content: false,
@@ -188,7 +186,7 @@ impl State {
         self.close(out);
         self.open = open;
         if open == Open::Text {
-            self.text = Some(self.key);
+            self.from = self.chars;
         }
         out.push(Event::BlockStart { key: self.key, block });
         self.key = self.key.wrapping_add(1);
@@ -209,9 +207,7 @@ impl State {
     }
 
     fn whole<'f>(&mut self, block: BlockStart<'f>, delta: Delta<'f>, out: &mut Vec<Event<'f>>) {
-        self.content |= matches!(delta, Delta::Text(_));
-        let open = if matches!(delta, Delta::Text(_)) { Open::Text } else { Open::Thinking };
-        self.begin(open, block, out);
+        self.begin(Open::Thinking, block, out);
         out.push(Event::Delta { key: self.current(), delta });
         self.close(out);
     }
@@ -223,7 +219,6 @@ impl State {
         if let Some(thought) = text_of(&mut content, "thinking") {
             self.said(Open::Thinking, thought, out);
         } else if let Some(text) = text_of(&mut content, "text") {
-            self.content = true;
             self.said(Open::Text, text, out);
         }
     }
@@ -232,6 +227,10 @@ impl State {
         if self.open != kind {
             let block = if kind == Open::Text { BlockStart::Text } else { BlockStart::Reasoning };
             self.begin(kind, block, out);
+        }
+        if kind == Open::Text {
+            self.content = true;
+            self.chars = self.chars.saturating_add(u64::try_from(text.text().chars().count()).unwrap_or(u64::MAX));
         }
         let delta = if kind == Open::Text { Delta::Text(text) } else { Delta::Reasoning(text) };
         out.push(Event::Delta { key: self.current(), delta });
@@ -256,6 +255,28 @@ impl State {
             self.open = Open::Call { argued: true };
             let piece = self.free.as_mut().map_or_else(|| more.clone(), |free| free.push(more));
             out.push(Event::Delta { key: self.current(), delta: Delta::Arguments(piece) });
+        }
+    }
+
+    /// A source with a URL; others mean nothing to other dialects. Ranges count from the beginning of the part here, and
+    /// of the answer everywhere else.
+    fn cite<'f>(&self, raw: &'f RawValue, out: &mut Vec<Event<'f>>) {
+        let Ok(mut citation) = Members::of(raw) else { return };
+        if self.open != Open::Text {
+            return;
+        }
+        let mut number = |name| Some(citation.take(name).and_then(whole_number)?.saturating_add(self.from));
+        let range = number("start").zip(number("end"));
+        let cited_text = text_of(&mut citation, "text");
+        for source in list(&mut citation, "sources") {
+            let Ok(mut source) = Members::of(source) else { continue };
+            for place in ["document", "tool_output"] {
+                let Ok(Some(mut document)) = source.take_object(place) else { continue };
+                let Some(url) = text_of(&mut document, "url") else { continue };
+                let title = text_of(&mut document, "title");
+                let citation = Citation { url, title, cited_text: cited_text.clone(), range };
+                out.push(Event::Citation { key: self.current(), citation });
+            }
         }
     }
 
@@ -296,10 +317,12 @@ fn usage(raw: &RawValue) -> Usage {
     let mut counts = counts.unwrap_or_default();
     let cached = usage.take("cached_tokens").and_then(whole_number);
     let input = counts.take("input_tokens").and_then(whole_number);
+    let reasoning = counts.take("reasoning_tokens").and_then(whole_number);
     Usage {
         input_uncached: input.map(|i| i.saturating_sub(cached.unwrap_or(0))),
         cache_read: cached,
         output: counts.take("output_tokens").and_then(whole_number),
+        reasoning,
         ..Usage::default()
     }
 }
@@ -308,32 +331,10 @@ fn whole_number(raw: &RawValue) -> Option<u64> {
     raw.get().split(['.', 'e', 'E']).next()?.parse().ok()
 }
 
-/// A source with a URL; others mean nothing to other dialects.
-fn cite<'f>(key: u32, raw: &'f RawValue, out: &mut Vec<Event<'f>>) {
-    let Ok(mut citation) = Members::of(raw) else { return };
-    let mut number = |name| citation.take(name).and_then(whole_number);
-    let range = number("start").zip(number("end"));
-    let cited_text = text_of(&mut citation, "text");
-    for source in list(&mut citation, "sources") {
-        let Ok(mut source) = Members::of(source) else { continue };
-        for place in ["document", "tool_output"] {
-            let Ok(Some(mut document)) = source.take_object(place) else { continue };
-            let Some(url) = text_of(&mut document, "url") else { continue };
-            let title = text_of(&mut document, "title");
-            let citation = Citation { url, title, cited_text: cited_text.clone(), range };
-            out.push(Event::Citation { key, citation });
-        }
-    }
-}
-
-/// A member that may be missing, or no string.
-fn word<'a>(m: &mut Members<'a>, key: &str) -> JsonStr<'a> {
-    m.take_str(key).ok().flatten().unwrap_or_default()
-}
-
-/// The same, if it says something.
-fn text_of<'a>(m: &mut Members<'a>, key: &str) -> Option<JsonStr<'a>> {
-    m.take_str(key).ok().flatten().filter(|text| !text.is_empty())
+/// Does a citation belong to the part at `index`? Without a number it is about the text there is.
+fn is_about(citation: &RawValue, index: u64) -> bool {
+    let at = Members::of(citation).ok().and_then(|mut m| m.take("content_index")).and_then(whole_number);
+    at.is_none_or(|at| at == index)
 }
 
 fn list<'a>(m: &mut Members<'a>, key: &str) -> Vec<&'a RawValue> {

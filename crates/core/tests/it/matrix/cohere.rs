@@ -1,13 +1,13 @@
-//! Cohere v2 chat, as an upstream speaks it (<https://docs.cohere.com/reference/chat>).
+//! Cohere v2 chat (<https://docs.cohere.com/v2/reference/chat>).
 
 use serde_json::{Value, json};
 
 use super::Feature::{self, *};
-use super::{ARGUMENTS, Answer, PDF, PNG, Side, Stop, must, pieces, value};
+use super::{ARGUMENTS, Answer, PDF, PNG, Question, Side, Stop, must, pieces, schema, value};
 
 pub(super) const SIDE: Side = Side {
     name: "cohere",
-    ask: |_, _| None,
+    ask,
     asks,
     reply,
     stream,
@@ -16,10 +16,46 @@ pub(super) const SIDE: Side = Side {
             "usage": {"tokens": {"input_tokens": 1, "output_tokens": 1}}}}))
     },
     error_body: |message| json!({"message": message}).to_string(),
-    read: |_| Answer::default(),
-    read_stream: |_| Answer::default(),
+    read,
+    read_stream,
     read_error: |body| body["message"].as_str().map(str::to_owned),
 };
+
+fn ask(feature: Feature, model: &str) -> Option<Question> {
+    let user = |content: Value| json!({"role": "user", "content": content});
+    let mut body =
+        json!({"model": format!("{model}#only"), "stream": feature.streamed(), "messages": [user(json!("hi"))]});
+    match feature {
+        // Results are text here, and so are documents.
+        ToolResultImage | Document => return None,
+        ToolResults => {
+            body["messages"] = json!([
+                user(json!("hi")),
+                {"role": "assistant", "tool_plan": "I look it up.", "tool_calls": [
+                    {"id": "call_1", "type": "function", "function": {"name": "lookup", "arguments": ARGUMENTS}}
+                ]},
+                {"role": "tool", "tool_call_id": "call_1", "content": [
+                    {"type": "document", "document": {"data": {"weather": "sunny"}}}
+                ]},
+            ]);
+        }
+        Image => {
+            let url = format!("data:image/png;base64,{PNG}");
+            body["messages"] = json!([user(json!([
+                {"type": "text", "text": "what?"}, {"type": "image_url", "image_url": {"url": url, "detail": "auto"}}
+            ]))]);
+        }
+        Reasoning => body["thinking"] = json!({"type": "enabled", "token_budget": 16384}),
+        Structured => body["response_format"] = json!({"type": "json_object", "json_schema": schema()}),
+        _ => {}
+    }
+    if feature.has_tools() {
+        body["strict_tools"] = json!(true);
+        body["tools"] = json!([{"type": "function",
+            "function": {"name": "lookup", "description": "d", "parameters": schema()}}]);
+    }
+    Some(Question { path: "/v2/chat".into(), headers: vec![("x-fern-sdk-name", "cohere")], body: body.to_string() })
+}
 
 fn asks(feature: Feature, body: &Value) -> Result<(), String> {
     let text = body.to_string();
@@ -111,4 +147,71 @@ fn stream(answer: &Answer) -> Vec<String> {
         &json!({"type": "message-end", "delta": {"finish_reason": finish(answer), "usage": usage(answer)}}),
     ));
     out
+}
+
+fn stop(word: &Value) -> Stop {
+    match word.as_str() {
+        Some("MAX_TOKENS") => Stop::Length,
+        Some("ERROR_TOXIC") => Stop::Refused,
+        Some("TOOL_CALL") => Stop::Tools,
+        _ => Stop::End,
+    }
+}
+
+fn read_usage(usage: &Value) -> super::Usage {
+    let number = |at: &str| usage.pointer(at).and_then(Value::as_u64);
+    let needed = |at: &str| number(at).unwrap_or(u64::MAX);
+    (needed("/tokens/input_tokens"), number("/cached_tokens").unwrap_or(0), needed("/tokens/output_tokens"))
+}
+
+fn read(body: &Value) -> Answer {
+    let message = &body["message"];
+    let mut answer = Answer {
+        stop: stop(&body["finish_reason"]),
+        usage: read_usage(&body["usage"]),
+        ended: body["finish_reason"].is_string(),
+        ..Answer::default()
+    };
+    for part in message["content"].as_array().into_iter().flatten() {
+        answer.text.push_str(part["text"].as_str().unwrap_or(""));
+        answer.thought.push_str(part["thinking"].as_str().unwrap_or(""));
+    }
+    for call in message["tool_calls"].as_array().into_iter().flatten() {
+        let function = &call["function"];
+        let arguments = value(function["arguments"].as_str().unwrap_or(""));
+        answer.calls.push((function["name"].as_str().unwrap_or("").to_owned(), arguments));
+    }
+    answer
+}
+
+fn read_stream(events: &[(String, Value)]) -> Answer {
+    let mut answer = Answer::default();
+    let mut calls: Vec<(String, String)> = Vec::new();
+    for (name, data) in events {
+        assert_eq!(data["type"], name.as_str(), "named twice");
+        let message = &data["delta"]["message"];
+        match name.as_str() {
+            "content-start" | "content-delta" => {
+                answer.text.push_str(message["content"]["text"].as_str().unwrap_or(""));
+                answer.thought.push_str(message["content"]["thinking"].as_str().unwrap_or(""));
+            }
+            "tool-call-start" => {
+                let function = &message["tool_calls"]["function"];
+                calls.push((function["name"].as_str().unwrap_or("").to_owned(), String::new()));
+            }
+            "tool-call-delta" => {
+                let at = data["index"].as_u64().and_then(|at| usize::try_from(at).ok()).unwrap_or(99);
+                calls[at].1.push_str(message["tool_calls"]["function"]["arguments"].as_str().unwrap_or(""));
+            }
+            "message-end" => {
+                answer.error = data["delta"]["error"].as_str().map(str::to_owned);
+                answer.ended = data["delta"]["finish_reason"] != "ERROR";
+                answer.stop = stop(&data["delta"]["finish_reason"]);
+                answer.usage = read_usage(&data["delta"]["usage"]);
+            }
+            _ => {}
+        }
+    }
+    answer.calls = calls.into_iter().map(|(name, text)| (name, value(&text))).collect();
+    answer
 }
