@@ -52,7 +52,7 @@ pub struct Arrival<'a> {
 }
 
 /// A request that was let in.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Ticket {
     pub head: request::Parts,
     pub target: Target,
@@ -69,7 +69,7 @@ pub struct Ticket {
 }
 
 /// Which mode the request is in.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Target {
     Gateway(Operation),
     Passthrough(Box<Destination>),

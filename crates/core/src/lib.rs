@@ -37,6 +37,7 @@ pub mod semconv;
 pub mod settings;
 pub mod splice;
 pub mod sse;
+pub mod stored;
 pub mod tap;
 pub mod time;
 pub mod trace_context;

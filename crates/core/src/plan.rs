@@ -3,6 +3,7 @@
 pub mod count;
 mod in_path;
 mod other;
+pub mod stored;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use crate::refusal::Refusal;
 use crate::route::{self, Operation};
 use crate::secret::Secret;
 use crate::splice::Document;
+use crate::stored::Kept;
 use crate::url::{Origin, segment, uri};
 
 /// A request ready to be sent, and what its reply needs.
@@ -46,6 +48,8 @@ pub struct Plan {
     pub quirks: &'static Quirks,
     /// The client's own provider key, which it may see again.
     pub own_key: Option<Secret>,
+    /// The reply is kept, with this.
+    pub keep: Option<Box<stored::Keeping>>,
 }
 
 /// What the translation of the reply needs of the request.
@@ -61,11 +65,26 @@ pub struct Translation {
     pub echo: Arc<dialect::openai_responses::Echo>,
 }
 
-/// Plans one request. CPU work in the size of `body`: callers move large ones off the runtime thread.
-pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catalog) -> Result<Plan, Refusal> {
+/// Plans one request, which goes on from `past` if that is not empty. CPU work in the size of `body` and `past`: callers
+/// move large ones off the runtime thread.
+pub fn plan(
+    ticket: &Ticket,
+    operation: Operation,
+    body: &Bytes,
+    catalog: &Catalog,
+    past: &[Kept],
+) -> Result<Plan, Refusal> {
     if matches!(operation, Operation::Cohere(_) | Operation::Other(_) | Operation::Unlisted(_)) {
         return other::plan(ticket, operation, body, catalog);
     }
+    if operation == Operation::Responses && catalog.responses.is_some() {
+        return stored::plan(ticket, body, catalog, past);
+    }
+    plan_body(ticket, operation, body, catalog)
+}
+
+/// Plans a request by its body alone.
+fn plan_body(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catalog) -> Result<Plan, Refusal> {
     let document = Document::parse(body).map_err(Refusal::Document)?;
     let (client_model, stream) = match route::model_in_path(ticket.head.uri.path()) {
         Some((model, method)) => (model, method == Operation::StreamGenerateContent),
@@ -134,6 +153,7 @@ pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catal
         translation,
         quirks: provider.quirks,
         own_key: ticket.caller.own_key.clone(),
+        keep: None,
     })
 }
 

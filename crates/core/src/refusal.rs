@@ -68,6 +68,10 @@ pub enum Refusal {
     OtherEndpointNotServed { provider: String, endpoint: String, others: String },
     #[error("passthrough is switched off on this gateway")]
     PassthroughOff,
+    #[error(
+        "previous response `{id}` is not known: it was not stored, is forgotten, or belongs to other credentials; send the whole conversation in `input`"
+    )]
+    PreviousResponseNotFound { id: String },
     /// `hint` says what is missing, and how to give it.
     #[error("provider `{provider}` {hint}")]
     ProviderNotConfigured { provider: String, hint: String },
@@ -117,6 +121,7 @@ impl Refusal {
             Self::NotFound { .. } => "not_found",
             Self::OriginNotAllowed => "origin_not_allowed",
             Self::Overloaded => "overloaded",
+            Self::PreviousResponseNotFound { .. } => "previous_response_not_found",
             Self::ProviderNotConfigured { .. } => "provider_not_configured",
             Self::ProviderNotNamed { .. } => "provider_not_named",
             Self::Strict { .. } => "adjustment_refused",
@@ -146,6 +151,7 @@ impl Refusal {
             | Self::InvalidProviderHost
             | Self::InvalidRequest(_)
             | Self::OtherEndpointNotServed { .. }
+            | Self::PreviousResponseNotFound { .. }
             | Self::ProviderNotConfigured { .. }
             | Self::Strict { .. }
             | Self::UnknownProvider { .. }
@@ -187,6 +193,7 @@ impl Refusal {
             }
             Self::InvalidModel { .. } => Some("model".to_owned()),
             Self::InvalidRequest(e) => Some(e.path.clone()).filter(|p| !p.is_empty()),
+            Self::PreviousResponseNotFound { .. } => Some("previous_response_id".to_owned()),
             Self::Strict { param, .. } => param.clone(),
             Self::Untranslatable(e) => Some(e.param.clone()),
             _ => None,

@@ -40,6 +40,7 @@ pub struct Settings {
     pub otel: Otel,
     /// Prices besides those the program comes with.
     pub prices: crate::price::Written,
+    pub responses: Responses,
 }
 
 /// Certificate and key files of the listener.
@@ -169,6 +170,20 @@ pub struct Log {
     /// How long they are kept, `"30 days"`.
     pub max_age: Option<String>,
     /// How large their file may be.
+    pub max_size: Option<String>,
+}
+
+/// Replies kept for `previous_response_id`; natively only.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Responses {
+    /// `off`, `memory` or `disk` (the data directory).
+    pub store: Option<String>,
+    /// How long they are kept after their last use, `"30 days"`.
+    pub max_age: Option<String>,
+    /// How many.
+    pub max_entries: Option<u64>,
+    /// How much of them, `"256 MiB"`.
     pub max_size: Option<String>,
 }
 

@@ -57,6 +57,10 @@ impl Facts {
 pub struct Tap {
     reader: Reader,
     pub facts: Facts,
+    /// The reply itself is wanted.
+    keeps: bool,
+    /// The response object of the terminal event of Responses, where it is wanted.
+    pub response: Option<String>,
 }
 
 /// The codec's own decoder.
@@ -70,7 +74,14 @@ impl Tap {
     pub fn new(dialect: Dialect, quirks: &Quirks) -> Self {
         let decoder = Box::new(StreamDecoder::new(dialect, quirks, Aliases::default()));
         let reader = Reader { dialect, decoder };
-        Self { reader, facts: Facts::default() }
+        Self { reader, facts: Facts::default(), keeps: false, response: None }
+    }
+
+    /// Takes the reply itself out of the stream, too, where it is told once more at the end.
+    #[must_use]
+    pub const fn keeping(mut self, keeps: bool) -> Self {
+        self.keeps = keeps;
+        self
     }
 
     /// Looks at whole events. `inside` says that the first of them is the rest of one that went on its way in pieces.
@@ -95,6 +106,10 @@ impl Tap {
         let mut events = Vec::new();
         self.reader.decoder.push(name.as_deref(), &data, &mut events);
         events.iter().for_each(|e| self.facts.note(e));
+        if self.keeps && events.iter().any(|e| matches!(e, Event::End)) {
+            let terminal = Members::parse(&data).ok();
+            self.response = terminal.and_then(|m| m.get("response").map(|raw| raw.get().to_owned()));
+        }
     }
 }
 

@@ -20,6 +20,7 @@ mod metrics;
 mod otel;
 mod platform;
 mod reload;
+mod replies;
 mod report;
 mod server;
 mod signals;
@@ -48,6 +49,7 @@ use log::{Log, Verbosity};
 use metrics::Metrics;
 use platform::{Clock, Shared, Snapshot};
 use reload::Reload;
+use replies::Replies;
 use report::{Aepipe, Lines, Reporting, Requests, Sink};
 use server::Phase;
 use signals::Signals;
@@ -152,6 +154,8 @@ fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
     ];
     let reporting = Reporting::start(sinks, &snapshot)?;
     let main = Builder::new_current_thread().enable_all().max_blocking_threads(threads).build()?;
+    let clock = Clock::new();
+    let replies = Replies::new(clock, loaded.data_dir.clone(), &loaded.catalog);
     let shared = Arc::new(Shared {
         snapshot: ArcSwap::from_pointee(snapshot),
         gauge: Gauge::default(),
@@ -159,7 +163,8 @@ fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
         metrics,
         own: address,
         reports: reporting.reports.clone(),
-        clock: Clock::new(),
+        clock,
+        replies,
         offload: main.handle().clone(),
     });
     if let Some(address) = loaded.bind.metrics {
@@ -180,6 +185,7 @@ fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
         Ok::<_, io::Error>(told)
     })?;
     main.shutdown_background();
+    shared.replies.finish();
     reporting.finish();
     log.finish();
     if ended_well { Ok(()) } else { Err("a thread ended unexpectedly".into()) }

@@ -23,6 +23,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::client::{self, Client, UpstreamBody};
 use crate::config::{Loaded, Network};
 use crate::metrics::Metrics;
+use crate::replies::Replies;
 use crate::report::Reports;
 use crate::watch::Connections;
 
@@ -39,6 +40,7 @@ pub(crate) struct Shared {
     pub(crate) own: SocketAddr,
     pub(crate) reports: Reports,
     pub(crate) clock: Clock,
+    pub(crate) replies: Replies,
     /// Runs what would hold up the thread of a connection.
     pub(crate) offload: Handle,
 }
@@ -102,6 +104,7 @@ impl Platform for Native {
     type ClientBody = Incoming;
     type Upstream = UpstreamBody;
     type Sleep = Sleep;
+    type Store = Replies;
 
     fn now(&self) -> Timestamp {
         self.0.shared.clock.now()
@@ -150,6 +153,10 @@ impl Platform for Native {
 
     fn gauge(&self) -> &Gauge {
         &self.0.shared.gauge
+    }
+
+    fn store(&self) -> &Replies {
+        &self.0.shared.replies
     }
 }
 

@@ -79,6 +79,7 @@ impl Reload {
         log.verbosity(Verbosity::of(&loaded.catalog));
         let snapshot = Arc::new(snapshot);
         self.shared.snapshot.store(snapshot.clone());
+        self.shared.replies.configure(&snapshot.catalog);
         self.shared.reports.configure(&snapshot);
         self.shared.metrics.reloaded(true);
         tracing::info!("configuration reloaded");

@@ -8,13 +8,14 @@ use std::task::{Context, Poll};
 
 use apex_core::exchange::{Body as Sent, Exchange, Input, Outgoing, Reach, Step, TransportError};
 use apex_core::record::Record;
+use apex_core::stored::{Ask, Kept};
 use bytes::Bytes;
 use http::{Response, response};
 
 use crate::account::{Buffered, Permit};
 use crate::playback::Player;
 use crate::reply_body::{Gathered, ReplyBody};
-use crate::{OutgoingBody, Platform, Sleep, Upstream};
+use crate::{OutgoingBody, Platform, Sleep, Store, Upstream};
 
 /// Work on this many bytes or more is done off the runtime thread.
 pub(crate) const HEAVY: usize = 1 << 20;
@@ -118,6 +119,8 @@ impl<P: Platform> Drive<P> {
                     }
                 }
                 Step::Reply(parts) => return self.reply(parts),
+                Step::Recall(ask) => self.recall(*ask).await,
+                Step::Keep(kept) => self.platform.store().keep(*kept),
                 // Before the head there is nothing to emit; an exchange that ends without one has no client any more.
                 Step::Emit(_) => {}
                 Step::Finish { record, abort } => {
@@ -125,6 +128,16 @@ impl<P: Platform> Drive<P> {
                     return Self::lost(self);
                 }
             }
+        }
+    }
+
+    async fn recall(&mut self, ask: Ask) {
+        let found = self.platform.store().recall(ask).await;
+        if found.iter().map(Kept::size).sum::<u64>() >= HEAVY as u64 {
+            let now = self.platform.now();
+            self.offload(move |exchange| exchange.handle(Input::Recalled(found), now)).await;
+        } else {
+            self.handle(Input::Recalled(found));
         }
     }
 
@@ -219,8 +232,9 @@ impl<P: Platform> Drive<P> {
                 Step::Emit(bytes) => out.push(bytes),
                 Step::Finish { record, abort } => self.finish(record, abort),
                 Step::Read { until } => return Some(until),
-                // The head went out already, and nothing is sent after it.
-                Step::Reply(_) | Step::Send(_) => return None,
+                Step::Keep(kept) => self.platform.store().keep(*kept),
+                // The head went out already, and nothing is asked for after it.
+                Step::Recall(_) | Step::Reply(_) | Step::Send(_) => return None,
             }
         }
         None
@@ -271,7 +285,8 @@ impl<P: Platform> Drop for Drive<P> {
                     return;
                 }
                 Step::Read { .. } => return,
-                Step::Emit(_) | Step::Reply(_) | Step::Send(_) => {}
+                Step::Keep(kept) => self.platform.store().keep(*kept),
+                Step::Emit(_) | Step::Recall(_) | Step::Reply(_) | Step::Send(_) => {}
             }
         }
         if let Some(record) = self.fallback.take() {

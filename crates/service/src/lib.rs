@@ -10,6 +10,6 @@ mod reply_body;
 mod serve;
 
 pub use body::OutgoingBody;
-pub use platform::{Gauge, Peer, Platform, Sleep, Upstream};
+pub use platform::{Gauge, Peer, Platform, Sleep, Store, Upstream};
 pub use reply_body::{Aborted, ReplyBody};
 pub use serve::serve;

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 
 use apex_core::exchange::{Outgoing, TransportError};
 use apex_core::record::Record;
+use apex_core::stored::{Ask, Kept};
 use apex_core::time::{Seed, Timestamp};
 use bytes::Bytes;
 use http::response;
@@ -24,6 +25,7 @@ pub trait Platform: Clone + Unpin + 'static {
     /// The body of an upstream's reply.
     type Upstream: Upstream + Unpin + 'static;
     type Sleep: Sleep + Unpin + 'static;
+    type Store: Store;
 
     fn now(&self) -> Timestamp;
 
@@ -58,6 +60,27 @@ pub trait Platform: Clone + Unpin + 'static {
 
     /// Counts of what is in flight, shared by all threads.
     fn gauge(&self) -> &Gauge;
+
+    /// Where replies are kept, if the catalog says that they are.
+    fn store(&self) -> &Self::Store;
+}
+
+/// Keeps replies, so that later requests can go on from them. Bounded; what was kept may be forgotten at any time.
+pub trait Store {
+    /// Keeps a reply; must not block. What is kept before a `recall` is called is found by it.
+    fn keep(&self, kept: Kept);
+
+    /// What `ask` is about: a chain oldest first, one reply, or nothing.
+    fn recall(&self, ask: Ask) -> impl Future<Output = Vec<Kept>>;
+}
+
+/// Keeps nothing.
+impl Store for () {
+    fn keep(&self, _: Kept) {}
+
+    async fn recall(&self, _: Ask) -> Vec<Kept> {
+        Vec::new()
+    }
 }
 
 /// The body of an upstream's reply.

@@ -1,4 +1,5 @@
-//! The request log of the native server: one row for each exchange, in an SQLite database under the data directory.
+//! What the native server keeps: the request log, one row for each exchange, in an SQLite database under the data
+//! directory; and replies that later requests can go on from ([`Replies`]).
 //!
 //! [`Store`] writes: records go through a bounded queue to a thread of their own, which commits them many at a time; no
 //! answer waits for it, and what does not fit is counted. [`Reader`] reads, also while a gateway writes. Nothing is
@@ -12,6 +13,7 @@ mod column;
 mod filter;
 mod open;
 mod read;
+mod replies;
 mod retain;
 mod schema;
 mod store;
@@ -22,5 +24,6 @@ pub use column::Cell;
 pub use filter::{Filter, StatusFilter};
 pub use open::FILE;
 pub use read::{Bodies, Body, Entry, Found, ReadError, Reader};
+pub use replies::{Bounds, REPLIES, Replies};
 pub use retain::Retention;
 pub use store::{Counts, Store};

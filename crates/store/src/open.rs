@@ -13,17 +13,18 @@ use crate::trouble::Trouble;
 /// Name of the database in the data directory.
 pub const FILE: &str = "requests.db";
 
-/// How long another gateway, or somebody's shell, may hold the database before it counts as trouble. Only the log's
+/// How long another gateway, or somebody's shell, may hold a database before it counts as trouble. Only the database's
 /// own thread waits.
 const BUSY: Duration = Duration::from_secs(2);
 
-/// Opens the log for writing; makes the directory and the file if they are not there, readable by their owner only.
-pub(crate) fn for_writing(dir: &Path) -> Result<Connection, Trouble> {
-    let path = make(dir)?;
+/// Opens the database `name` for writing, with the tables of `migrations`; makes the directory and the file if they are not
+/// there, readable by their owner only.
+pub(crate) fn for_writing(dir: &Path, name: &str, migrations: &[&str]) -> Result<Connection, Trouble> {
+    let path = make(dir, name)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
-    if schema::version(&connection)? > schema::MIGRATIONS.len() {
+    if schema::version(&connection)? > migrations.len() {
         return Err(Trouble::Newer);
     }
     // Before the first table, or never: it lets the file shrink in small steps.
@@ -36,7 +37,7 @@ pub(crate) fn for_writing(dir: &Path) -> Result<Connection, Trouble> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "trusted_schema", false)?;
-    migrate(&mut connection)?;
+    migrate(&mut connection, migrations)?;
     Ok(connection)
 }
 
@@ -50,7 +51,7 @@ pub(crate) fn for_reading(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 /// The path of the database, which is there afterwards. SQLite gives its companions the mode of the file.
-fn make(dir: &Path) -> io::Result<PathBuf> {
+fn make(dir: &Path, name: &str) -> io::Result<PathBuf> {
     let mut directory = DirBuilder::new();
     directory.recursive(true);
     let mut file = OpenOptions::new();
@@ -62,7 +63,7 @@ fn make(dir: &Path) -> io::Result<PathBuf> {
         file.mode(0o600);
     }
     directory.create(dir)?;
-    let path = dir.join(FILE);
+    let path = dir.join(name);
     file.open(&path)?;
     #[cfg(unix)]
     {

@@ -94,15 +94,15 @@ CREATE INDEX exchanges_failed ON exchanges (id) WHERE (status >= 400 OR outcome 
 pub(crate) const APPLICATION_ID: i32 = 0x6170_6578;
 
 /// Brings the database to the newest version, in one transaction.
-pub(crate) fn migrate(connection: &mut Connection) -> Result<(), Trouble> {
-    let newest = MIGRATIONS.len();
+pub(crate) fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<(), Trouble> {
+    let newest = migrations.len();
     if version(connection)? == newest {
         return Ok(());
     }
     // Another gateway may be at it: the version is read again under the lock.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found = version(&transaction)?;
-    let Some(missing) = MIGRATIONS.get(found..) else { return Err(Trouble::Newer) };
+    let Some(missing) = migrations.get(found..) else { return Err(Trouble::Newer) };
     if found == 0 && transaction.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get::<_, i64>(0))? > 0 {
         return Err(Trouble::Foreign);
     }

@@ -15,6 +15,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::column;
 use crate::open::{self, FILE};
 use crate::retain::Retain;
+use crate::schema;
 use crate::store::{Message, Shared};
 use crate::trouble::Trouble;
 
@@ -158,7 +159,7 @@ impl Writer {
 
     fn open(&mut self) -> Result<(), Trouble> {
         if self.connection.is_none() {
-            self.connection = Some(open::for_writing(&self.dir)?);
+            self.connection = Some(open::for_writing(&self.dir, FILE, schema::MIGRATIONS)?);
         }
         Ok(())
     }

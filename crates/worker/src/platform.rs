@@ -61,6 +61,8 @@ impl Platform for Host {
     type ClientBody = ClientBody;
     type Upstream = Upstream;
     type Sleep = Sleep;
+    /// Isolates share no memory, and the Worker has no database: the catalog says that nothing is kept.
+    type Store = ();
 
     fn now(&self) -> Timestamp {
         now()
@@ -123,6 +125,10 @@ impl Platform for Host {
 
     fn gauge(&self) -> &Gauge {
         &GAUGE
+    }
+
+    fn store(&self) -> &() {
+        &()
     }
 }
 

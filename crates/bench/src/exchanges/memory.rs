@@ -75,6 +75,7 @@ impl Host {
 impl Platform for Host {
     type ClientBody = ClientBody;
     type Upstream = Script;
+    type Store = ();
     type Sleep = Never;
 
     fn now(&self) -> Timestamp {
@@ -117,6 +118,10 @@ impl Platform for Host {
 
     fn gauge(&self) -> &Gauge {
         &self.0.gauge
+    }
+
+    fn store(&self) -> &() {
+        &()
     }
 }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::otel;
 use super::providers::mock_provider;
 use super::{
-    Aepipe, AllowedHost, Catalog, Cloudflare, Host, Limits, Metrics, Passthrough, PassthroughMode, RequestLog, Surface,
-    Timeouts,
+    Aepipe, AllowedHost, Catalog, Cloudflare, Host, Limits, Metrics, Passthrough, PassthroughMode, Place, RequestLog,
+    Responses, Surface, Timeouts,
 };
 use crate::capture::{Budget, CaptureLimits, Masks};
 use crate::credentials;
@@ -83,6 +83,7 @@ impl Build<'_> {
             prices: self.prices(&providers),
             metrics: self.metrics(),
             otel: otel::read(self),
+            responses: self.responses(),
             gateway_token,
             providers,
             default_provider: settings.default_provider.clone(),
@@ -275,19 +276,45 @@ impl Build<'_> {
 
     fn request_log(&mut self) -> RequestLog {
         let (written, default) = (&self.settings.log, RequestLog::default());
-        let max_age = match written.max_age.as_deref().map(duration) {
-            None => default.max_age,
-            Some(Some(age)) => age,
-            Some(None) => {
-                self.problem("log.max_age", "must be a time like \"30 days\", \"12 h\" or a number of seconds");
-                default.max_age
-            }
-        };
         RequestLog {
             enabled: written.requests.unwrap_or(default.enabled),
             bodies: written.bodies.unwrap_or(default.bodies),
-            max_age,
+            max_age: self.age("log.max_age", written.max_age.as_ref(), default.max_age),
             max_size: self.size("log.max_size", written.max_size.as_ref(), default.max_size),
+        }
+    }
+
+    fn responses(&mut self) -> Option<Responses> {
+        let (written, default) = (&self.settings.responses, Responses::default());
+        let place = match written.store.as_deref() {
+            None | Some("off") => None,
+            Some("disk") => Some(Place::Disk),
+            Some("memory") => Some(Place::Memory),
+            Some(_) => {
+                self.problem("responses.store", "must be \"off\", \"memory\" or \"disk\"");
+                None
+            }
+        };
+        if place.is_some() && !self.host.native {
+            self.problem("responses.store", "needs the native server: the Worker keeps no replies");
+        }
+        let rest = Responses {
+            place: place.unwrap_or(default.place),
+            max_age: self.age("responses.max_age", written.max_age.as_ref(), default.max_age),
+            max_entries: written.max_entries.unwrap_or(default.max_entries),
+            max_size: self.size("responses.max_size", written.max_size.as_ref(), default.max_size),
+        };
+        place.map(|_| rest)
+    }
+
+    fn age(&mut self, path: &str, written: Option<&String>, default: Duration) -> Duration {
+        match written.map(|text| duration(text)) {
+            None => default,
+            Some(Some(age)) => age,
+            Some(None) => {
+                self.problem(path, "must be a time like \"30 days\", \"12 h\" or a number of seconds");
+                default
+            }
         }
     }
 
@@ -397,6 +424,8 @@ mod tests {
         settings.limits.body = Some("64 XB".into());
         settings.log.max_age = Some("30 moons".into());
         settings.log.max_size = Some("0".into());
+        settings.responses.store = Some("paper".into());
+        settings.responses.max_age = Some("for ever".into());
         settings.providers.insert(
             "my".into(),
             settings::Provider {
@@ -429,6 +458,8 @@ mod tests {
             "limits.body",
             "log.max_age",
             "log.max_size",
+            "responses.store",
+            "responses.max_age",
             "providers.my.dialects",
             "providers.my.base_url",
             "providers.my.via",

@@ -44,6 +44,33 @@ pub struct Catalog {
     pub prices: Book,
     pub metrics: Metrics,
     pub otel: Option<Otel>,
+    /// Replies are kept for later requests to go on from.
+    pub responses: Option<Responses>,
+}
+
+/// Where replies are kept, and how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Responses {
+    pub place: Place,
+    /// Since their last use.
+    pub max_age: Duration,
+    pub max_entries: u64,
+    /// Bytes.
+    pub max_size: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In the data directory.
+    Disk,
+    Memory,
+}
+
+impl Default for Responses {
+    fn default() -> Self {
+        let max_age = Duration::from_secs(30 * 86_400);
+        Self { place: Place::Memory, max_age, max_entries: 100_000, max_size: 256 << 20 }
+    }
 }
 
 /// Metrics for Prometheus.

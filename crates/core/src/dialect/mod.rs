@@ -352,6 +352,14 @@ impl StreamEncoder {
         }
     }
 
+    /// The whole reply of a stream that is over, where this dialect's replies can be kept and named.
+    pub fn response(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::OpenAiResponses(e) => Some(e.response()),
+            Self::Anthropic(_) | Self::Cohere(_) | Self::Gemini(_) | Self::OpenAiChat(_) => None,
+        }
+    }
+
     /// Appends an in-band error, the last thing written.
     pub fn fail(&mut self, failure: &Failure, out: &mut Vec<u8>) {
         match self {

@@ -116,6 +116,9 @@ pub(super) struct Translating {
     named: Option<Named>,
     usage: Usage,
     stop: Option<StopReason>,
+    /// The reply is kept; then, what it is.
+    keeps: bool,
+    response: Option<String>,
 }
 
 impl Translating {
@@ -134,12 +137,18 @@ impl Translating {
             named: None,
             usage: Usage::default(),
             stop: None,
+            keeps: planned.keep.is_some(),
+            response: None,
         }
     }
 
     /// What the upstream calls its reply, once.
     pub(super) const fn take_named(&mut self) -> Option<Named> {
         self.named.take()
+    }
+
+    pub(super) fn take_response(&mut self) -> Option<String> {
+        self.response.take()
     }
 
     pub(super) const fn facts(&self) -> (Usage, Option<StopReason>) {
@@ -184,9 +193,13 @@ impl Translating {
             let mut encoder = StreamEncoder::new(self.client, self.context.clone());
             let mut out = Vec::new();
             ordered.iter().for_each(|e| encoder.push(e, &mut out));
+            let response = if self.keeps { encoder.response() } else { None };
+            self.response = response.and_then(|response| String::from_utf8(response).ok());
             Whole::new(StatusCode::OK, self.context.stream_type(), out)
         } else {
-            Whole::json(StatusCode::OK, dialect::encode_reply(self.client, &reply, &self.context))
+            let body = dialect::encode_reply(self.client, &reply, &self.context);
+            self.response = if self.keeps { String::from_utf8(body.clone()).ok() } else { None };
+            Whole::json(StatusCode::OK, body)
         };
         for (name, value) in &head.headers {
             if name != "content-type" {

@@ -52,6 +52,9 @@ pub(super) struct Whole {
     pub(super) named: Option<Named>,
     pub(super) usage: Usage,
     pub(super) stop: Option<StopReason>,
+    /// The reply itself is wanted.
+    pub(super) keeps: bool,
+    pub(super) response: Option<String>,
 }
 
 /// Chunks that wait.
@@ -81,10 +84,19 @@ impl Held {
 }
 
 impl Whole {
-    pub(super) fn new(dialect: Dialect, quirks: &'static Quirks, hold: bool) -> Box<Self> {
+    pub(super) fn new(dialect: Dialect, quirks: &'static Quirks, hold: bool, keeps: bool) -> Box<Self> {
         let held = hold.then(Held::default);
-        let (copy, usage) = (Some(BytesMut::new()), Usage::default());
-        Box::new(Self { dialect, quirks, held, copy, named: None, usage, stop: None })
+        Box::new(Self {
+            dialect,
+            quirks,
+            held,
+            copy: Some(BytesMut::new()),
+            named: None,
+            usage: Usage::default(),
+            stop: None,
+            keeps,
+            response: None,
+        })
     }
 
     /// Lets what waits go.
@@ -108,6 +120,7 @@ impl Whole {
     pub(super) fn read(&mut self, body: &[u8]) {
         let facts = tap::whole(self.dialect, self.quirks, body);
         (self.named, self.usage, self.stop) = (facts.named, facts.usage, facts.stop);
+        self.response = if self.keeps && facts.complete { String::from_utf8(body.to_vec()).ok() } else { None };
     }
 }
 
@@ -126,6 +139,8 @@ pub(super) enum Then {
         quirks: &'static Quirks,
         /// Its cost may be told.
         hold: bool,
+        /// It is wanted itself.
+        keeps: bool,
     },
 }
 
@@ -160,8 +175,8 @@ impl Form {
 
     /// The client's own dialect: bytes pass.
     fn relay(upstream: &response::Parts, planned: &Planned) -> Self {
-        let (dialect, quirks) = (planned.upstream, planned.quirks);
-        let pipe = || Box::new(Pipe::relay(dialect, Tap::new(dialect, quirks)));
+        let (dialect, quirks, keeps) = (planned.upstream, planned.quirks, planned.keep.is_some());
+        let pipe = || Box::new(Pipe::relay(dialect, Tap::new(dialect, quirks).keeping(keeps)));
         let stream = media_type(&upstream.headers) == "text/event-stream";
         let other = matches!(planned.operation, Operation::Cohere(_) | Operation::Other(_) | Operation::Unlisted(_));
         if other && (stream || planned.stream || !media_type(&upstream.headers).ends_with("json")) {
@@ -171,10 +186,11 @@ impl Form {
             Self::Stream { pipe: pipe(), held: Some(Vec::new()) }
         } else if planned.stream {
             let hold = planned.bill.is_open(upstream.status);
-            Self::Sniff { pipe: pipe(), then: Box::new(Then::Relay { dialect, quirks, hold }), blank: BytesMut::new() }
+            let then = Box::new(Then::Relay { dialect, quirks, hold, keeps });
+            Self::Sniff { pipe: pipe(), then, blank: BytesMut::new() }
         } else {
             let hold = planned.bill.is_open(upstream.status) && media_type(&upstream.headers).ends_with("json");
-            Self::Whole(Whole::new(dialect, quirks, hold))
+            Self::Whole(Whole::new(dialect, quirks, hold, keeps))
         }
     }
 

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::{request, response};
 
 use crate::record::Record;
+use crate::stored::{Ask, Kept};
 use crate::time::Timestamp;
 use crate::url::Origin;
 
@@ -21,6 +22,8 @@ pub enum Input<'a> {
     HandedThrough,
     /// The time asked for by [`Step::Read`] has come.
     Deadline,
+    /// What [`Step::Recall`] asked for, oldest first; nothing if it is not known.
+    Recalled(Vec<Kept>),
     /// The client left; everything stops.
     ClientGone,
 }
@@ -36,6 +39,10 @@ pub enum Step {
     Reply(response::Parts),
     /// Bytes for the client.
     Emit(Bytes),
+    /// Look up replies that were kept; answer with `Recalled`. Only before anything is sent.
+    Recall(Box<Ask>),
+    /// Keep a reply. Asked before its last bytes are given out, so that the client can name it at once.
+    Keep(Box<Kept>),
     /// It is over. If `abort`, the client's connection is broken off, because the reply is not whole.
     Finish { record: Box<Record>, abort: bool },
 }

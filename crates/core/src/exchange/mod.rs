@@ -8,6 +8,7 @@ mod collected;
 mod form;
 mod input;
 mod pipe;
+mod recall;
 mod replying;
 mod start;
 
@@ -35,6 +36,7 @@ use crate::record::{Attempt, Outcome, Record};
 use crate::redact;
 use crate::reply::{self, Whole};
 use crate::time::{Seed, Timestamp};
+use recall::Waiting;
 use replying::{Progressed, Replying};
 use start::Planned;
 
@@ -68,6 +70,8 @@ pub struct Exchange {
 
 #[derive(Debug)]
 enum State {
+    /// Replies that were kept are awaited; nothing was sent.
+    Recalling(Box<Waiting>),
     /// Sent; the upstream's head is awaited.
     Head,
     /// The upstream's body is coming.
@@ -94,6 +98,7 @@ impl Exchange {
     pub fn handle(&mut self, input: Input<'_>, now: Timestamp) {
         match std::mem::replace(&mut self.state, State::Done) {
             State::Done => {}
+            State::Recalling(waiting) => self.in_recall(waiting, input, now),
             State::Head => self.in_head(input, now),
             State::Body(replying) => self.in_body(replying, input, now),
         }
@@ -122,7 +127,7 @@ impl Exchange {
         match &self.state {
             State::Head => total.min(self.sent_at + self.first_byte),
             State::Body(replying) => total.min(replying.deadline(&self.catalog.timeouts, self.replied)),
-            State::Done => total,
+            State::Done | State::Recalling(_) => total,
         }
     }
 
@@ -137,7 +142,7 @@ impl Exchange {
                     self.fail(&timeout("the upstream did not answer in time"), Outcome::UpstreamTimeout, now);
                 }
             }
-            Input::UpstreamChunk(_) | Input::UpstreamEnd | Input::HandedThrough => {
+            Input::UpstreamChunk(_) | Input::UpstreamEnd | Input::HandedThrough | Input::Recalled(_) => {
                 self.fail(
                     &bad_answer("the upstream sent a body before its head; please report this as a bug"),
                     Outcome::BadAnswer,
@@ -250,7 +255,7 @@ impl Exchange {
                 self.finish(Outcome::Relayed, false, now);
                 return;
             }
-            Input::UpstreamHead(_) => Progressed::default(),
+            Input::UpstreamHead(_) | Input::Recalled(_) => Progressed::default(),
         };
         self.state = State::Body(replying);
         self.go_on(progressed, now);
@@ -276,6 +281,7 @@ impl Exchange {
             return;
         }
         let complete = progressed.done == Some(Outcome::Completed);
+        self.keep(&mut replying, now);
         if let Some(mut whole) = progressed.whole {
             if complete && media_type(&whole.parts.headers) != EVENT_STREAM {
                 bill::tell(self.cost(true), &mut whole.parts.headers);

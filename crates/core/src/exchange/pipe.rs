@@ -175,6 +175,17 @@ impl Pipe {
         }
     }
 
+    /// The response object of a reply that is over, once, where it can be kept and named.
+    pub(super) fn take_response(&mut self) -> Option<String> {
+        match self {
+            Self::Relay(relay) => relay.tap.response.take(),
+            Self::Translate(translate) => {
+                let whole = translate.sequencer.ended().then(|| translate.encoder.response()).flatten()?;
+                String::from_utf8(whole).ok()
+            }
+        }
+    }
+
     pub(super) const fn usage(&self) -> Usage {
         match self {
             Self::Relay(relay) => relay.tap.facts.usage,

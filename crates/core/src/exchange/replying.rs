@@ -163,7 +163,9 @@ impl Replying {
             self.head.headers.remove(header::CONTENT_LENGTH);
         }
         self.form = match *then {
-            Then::Relay { dialect, quirks, hold } if json => Form::Whole(WholeForm::new(dialect, quirks, hold)),
+            Then::Relay { dialect, quirks, hold, keeps } if json => {
+                Form::Whole(WholeForm::new(dialect, quirks, hold, keeps))
+            }
             then if json => Form::Collect { body: BytesMut::new(), then },
             Then::Fail(_) | Then::Relay { .. } | Then::Translate(_) => Form::Stream { pipe, held: Some(Vec::new()) },
         };
@@ -348,6 +350,16 @@ impl Replying {
             Form::Whole(whole) => (whole.usage, whole.stop),
             Form::Collect { then: Then::Translate(translating), .. } => translating.facts(),
             Form::Collect { .. } | Form::Raw | Form::Sniff { .. } => (Usage::default(), None),
+        }
+    }
+
+    /// The response object of a reply that is complete, once, where it can be kept and named.
+    pub(super) fn take_response(&mut self) -> Option<String> {
+        match &mut self.form {
+            Form::Stream { pipe, .. } => pipe.take_response(),
+            Form::Whole(whole) => whole.response.take(),
+            Form::Collect { then: Then::Translate(translating), .. } => translating.take_response(),
+            Form::Collect { .. } | Form::Raw | Form::Sniff { .. } => None,
         }
     }
 

@@ -15,6 +15,7 @@ use crate::dialect::ReplyContext;
 use crate::headers::{self, Toward};
 use crate::passthrough::Destination;
 use crate::plan::count::Counting;
+use crate::plan::stored::{self, Keeping};
 use crate::plan::{self, Plan, Translation};
 use crate::price;
 use crate::provider::Quirks;
@@ -23,6 +24,7 @@ use crate::reply::{self, Whole};
 use crate::route::Operation;
 use crate::secret::Secret;
 use crate::splice::Document;
+use crate::stored::Kept;
 
 /// What a reply in mode 1 needs to know of its request.
 #[derive(Debug)]
@@ -39,6 +41,8 @@ pub(super) struct Planned {
     pub(super) own_key: Option<Secret>,
     pub(super) catalog: Arc<Catalog>,
     pub(super) bill: Bill,
+    /// The reply is kept, with this.
+    pub(super) keep: Option<Box<Keeping>>,
 }
 
 impl Planned {
@@ -89,14 +93,21 @@ impl Exchange {
     pub fn begin(&mut self, ticket: &Ticket, body: &Bytes, now: Timestamp) {
         self.record.request_bytes = body.len() as u64;
         self.record.capture.request(body);
+        match stored::wanted(ticket, body, &self.catalog) {
+            Some(ask) => self.recall(ask, ticket, body),
+            None => self.plan(ticket, body, &[], now),
+        }
+    }
+
+    /// Plans the request, which goes on from `past`, and sends it, or refuses it.
+    pub(super) fn plan(&mut self, ticket: &Ticket, body: &Bytes, past: &[Kept], now: Timestamp) {
         let result = match &ticket.target {
             Target::Gateway(
                 operation @ (Operation::CountTokens | Operation::GeminiCountTokens | Operation::InputTokens),
             ) => plan::count::plan(ticket, *operation, body, &self.catalog)
                 .map(|counting| self.counting(*operation, counting, body, now)),
-            Target::Gateway(operation) => {
-                plan::plan(ticket, *operation, body, &self.catalog).map(|plan| self.planned(*operation, plan, now))
-            }
+            Target::Gateway(operation) => plan::plan(ticket, *operation, body, &self.catalog, past)
+                .map(|plan| self.planned(*operation, plan, now)),
             Target::Passthrough(destination) => {
                 mapped(ticket, body).map(|body| self.passthrough(ticket, destination, Body::Bytes(body), now))
             }
@@ -201,6 +212,7 @@ impl Exchange {
             own_key: plan.own_key,
             catalog: Arc::clone(&self.catalog),
             bill,
+            keep: plan.keep,
         });
         self.dispatch(plan.outgoing, now);
     }

@@ -65,7 +65,7 @@ pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catal
     let provider = catalog.providers.get(&name.provider).ok_or(Refusal::UrlNotBuildable)?;
     let asked = super::key_for(ticket, provider, catalog).is_ok();
     if asked && answers(provider, client, operation.path()) {
-        return super::plan(ticket, operation, body, catalog).map(|plan| Counting::Ask(Box::new(plan)));
+        return super::plan_body(ticket, operation, body, catalog).map(|plan| Counting::Ask(Box::new(plan)));
     }
     let counter = COUNTERS.iter().find(|c| {
         c.dialect != client && dialect::is_translated(c.dialect) && answers(provider, c.dialect, c.operation.path())
@@ -92,6 +92,7 @@ pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catal
             translation: Some(Translation::default()),
             quirks: provider.quirks,
             own_key: ticket.caller.own_key.clone(),
+            keep: None,
         })));
     }
     Ok(Counting::Estimate(Estimate {

@@ -17,7 +17,7 @@ use crate::route::Operation;
 use crate::splice::Document;
 
 /// Names the provider of a request whose model does not.
-const PROVIDER: &str = "x-apex-provider";
+pub(super) const PROVIDER: &str = "x-apex-provider";
 
 /// Plans a request to an endpoint that is relayed only.
 pub(super) fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catalog) -> Result<Plan, Refusal> {
@@ -52,6 +52,7 @@ pub(super) fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog:
         translation: None,
         quirks: provider.quirks,
         own_key: ticket.caller.own_key.clone(),
+        keep: None,
     })
 }
 

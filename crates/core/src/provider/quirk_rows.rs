@@ -73,6 +73,7 @@ impl Quirks {
         sequential_calls: true,
         reasoning_outside_completion: false,
         reports_cost: false,
+        keeps_responses: true,
         answer_in_reasoning: false,
         json_schema: true,
         file_parts: true,
@@ -90,6 +91,7 @@ impl Quirks {
 
     /// A provider nobody described (section 1): plain OpenAI-compatible, `max_tokens`, tolerant reader.
     pub const COMPATIBLE: Self = Self {
+        keeps_responses: false,
         models: &[],
         limit: LimitField::MaxTokens,
         min_output: 1,
@@ -185,6 +187,8 @@ impl Quirks {
 
     /// xAI (section 9). What only its reasoning models refuse (`stop`, penalties) is left to the caller.
     pub const GROK: Self = Self {
+        // <https://docs.x.ai/docs/guides/responses-api>: for 30 days.
+        keeps_responses: true,
         models: GROK_MODELS,
         drop: &["logit_bias", "store", "metadata"],
         relay_patches: &[Patch::Drop("logit_bias"), Patch::Drop("store"), Patch::Drop("metadata")],

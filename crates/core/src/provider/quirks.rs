@@ -62,6 +62,8 @@ pub struct Quirks {
     pub reasoning_outside_completion: bool,
     /// `usage.cost` is what the reply costs, in US dollars (OpenRouter, Perplexity).
     pub reports_cost: bool,
+    /// It keeps replies of Responses that are to be stored, and goes on from them (`previous_response_id`).
+    pub keeps_responses: bool,
     /// A JSON answer may come as reasoning, with empty content.
     pub answer_in_reasoning: bool,
     /// `response_format: json_schema` is understood; otherwise the schema goes into the system text.

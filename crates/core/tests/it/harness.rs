@@ -8,6 +8,7 @@ use apex_core::catalog::{Catalog, Host};
 use apex_core::exchange::{Body, Exchange, Input, Outgoing, Step, TransportError, TransportErrorKind};
 use apex_core::record::Record;
 use apex_core::settings::{Provider, Settings};
+use apex_core::stored::{Ask, Kept};
 use apex_core::time::{Seed, Timestamp};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, request, response};
@@ -63,6 +64,9 @@ pub(crate) struct Run {
     pub(crate) head: Option<response::Parts>,
     pub(crate) body: Vec<u8>,
     pub(crate) end: Option<(Box<Record>, bool)>,
+    /// What the store is asked, and given to keep.
+    pub(crate) asks: Vec<Ask>,
+    pub(crate) kept: Vec<Kept>,
     until: Timestamp,
 }
 
@@ -77,8 +81,17 @@ impl Run {
         } else {
             exchange.begin(&ticket, &body, START);
         }
-        let mut run =
-            Self { exchange, now: START, sent: Vec::new(), head: None, body: Vec::new(), end: None, until: START };
+        let mut run = Self {
+            exchange,
+            now: START,
+            sent: Vec::new(),
+            head: None,
+            body: Vec::new(),
+            end: None,
+            asks: Vec::new(),
+            kept: Vec::new(),
+            until: START,
+        };
         run.drain();
         run
     }
@@ -115,6 +128,8 @@ impl Run {
                     assert!(self.head.is_some(), "bytes before the head");
                     self.body.extend_from_slice(&bytes);
                 }
+                Step::Recall(ask) => self.asks.push(*ask),
+                Step::Keep(kept) => self.kept.push(*kept),
                 Step::Finish { record, abort } => self.end = Some((record, abort)),
             }
         }

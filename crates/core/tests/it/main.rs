@@ -26,4 +26,5 @@ mod providers;
 mod relay;
 mod reply_headers;
 mod settings;
+mod stored;
 mod upstream_error;

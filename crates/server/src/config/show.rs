@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
+use apex_core::catalog::Place;
 use figment::value::Value;
 
 use super::Loaded;
@@ -40,7 +41,12 @@ impl Loaded {
             let (unit, name) = units.into_iter().find(|(unit, _)| n.is_multiple_of(*unit)).unwrap_or((1, " s"));
             format!("\"{}{name}\"", n / unit)
         };
-        let log = &self.catalog.request_log;
+        let (log, responses) = (&self.catalog.request_log, self.catalog.responses.unwrap_or_default());
+        let store = match self.catalog.responses.map(|kept| kept.place) {
+            None => "\"off\"",
+            Some(Place::Disk) => "\"disk\"",
+            Some(Place::Memory) => "\"memory\"",
+        };
         let data_dir = self.data_dir.as_ref().map(|dir| ("data_dir", quoted(&dir.to_string_lossy())));
         let rest = vec![
             ("aepipe.bodies", self.catalog.aepipe.as_ref().is_none_or(|sink| sink.bodies).to_string()),
@@ -68,6 +74,10 @@ impl Loaded {
             ("log.bodies", log.bodies.to_string()),
             ("log.max_age", age(log.max_age)),
             ("log.max_size", bytes(log.max_size)),
+            ("responses.store", store.to_owned()),
+            ("responses.max_age", age(responses.max_age)),
+            ("responses.max_entries", responses.max_entries.to_string()),
+            ("responses.max_size", bytes(responses.max_size)),
         ];
         data_dir.into_iter().chain(rest).collect()
     }

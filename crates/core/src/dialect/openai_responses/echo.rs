@@ -12,6 +12,10 @@ pub struct Echo {
     pub(super) members: Vec<(&'static str, String)>,
     /// Tools whose calls are told otherwise than by their flat name.
     calls: Vec<(String, CallForm)>,
+    /// The gateway keeps the reply.
+    pub(super) stored: bool,
+    /// The reply that this one goes on from.
+    pub(super) previous: Option<String>,
 }
 
 /// How calls of a tool are told.
@@ -33,7 +37,14 @@ impl Echo {
             lists.extend(Members::of(item).ok().and_then(|m| m.get("tools")));
         }
         lists.into_iter().for_each(|list| forms(list, None, &mut calls));
-        Self { members: members(&m), calls }
+        Self { members: members(&m), calls, stored: false, previous: None }
+    }
+
+    /// The same for a reply that the gateway keeps, or that goes on from one it kept.
+    #[must_use]
+    pub fn continuing(mut self, stored: bool, previous: Option<String>) -> Self {
+        (self.stored, self.previous) = (stored, previous);
+        self
     }
 
     pub(super) fn form(&self, name: &str) -> Option<&CallForm> {

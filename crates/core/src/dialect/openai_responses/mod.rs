@@ -8,8 +8,10 @@ mod emit;
 mod encode;
 mod error;
 mod own;
+mod past;
 mod reply;
 mod request;
+mod stored;
 mod wire;
 
 pub use echo::Echo;
@@ -17,5 +19,7 @@ pub use emit::{StreamEncoder, encode_reply};
 pub use encode::encode_request;
 pub use error::encode_stream_error;
 pub use own::rewrite_request;
+pub use past::{continued, input_items};
 pub use reply::{StreamDecoder, decode_reply};
 pub use request::{decode_request, own_terms};
+pub use stored::{Page, deleted, input_page};

@@ -105,9 +105,12 @@ fn response(o: &mut Obj<'_>, context: &ReplyContext, status: Status<'_>, items: 
     o.arr("output", |a| {
         items.iter().for_each(|item| a.raw(std::str::from_utf8(item).unwrap_or("null")));
     });
-    o.null("previous_response_id");
-    // Nothing is stored, whatever was asked for.
-    o.bool("store", false);
+    match &context.echo.previous {
+        Some(previous) => o.text("previous_response_id", previous),
+        None => o.null("previous_response_id"),
+    }
+    // What the gateway does, whatever was asked for.
+    o.bool("store", context.echo.stored);
     for (key, value) in &context.echo.members {
         o.raw(key, value);
     }

@@ -135,8 +135,12 @@ impl StreamEncoder {
     /// The whole reply instead of a stream, once everything of it was pushed but its end.
     pub(super) fn whole(mut self) -> Vec<u8> {
         self.close(false, &mut Vec::new());
-        let status = self.status();
-        written(|o| response(o, &self.context, status, &self.items, Some(&self.usage)))
+        self.response()
+    }
+
+    /// The response object of a stream that is over.
+    pub fn response(&self) -> Vec<u8> {
+        written(|o| response(o, &self.context, self.status(), &self.items, Some(&self.usage)))
     }
 
     fn start(&mut self, out: &mut Vec<u8>) {
