@@ -99,6 +99,11 @@ fn plan_body(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Cata
 
     let target = Target { provider: &provider.id, model: &upstream_model, quirks: provider.quirks };
     let spoken = spoken_dialect(operation, &document);
+    let patches = match (operation.is_chat(), client_dialect) {
+        (true, Dialect::OpenAiChat) => provider.quirks.relay_patches,
+        (true, Dialect::Anthropic) => provider.quirks.messages_patches,
+        _ => &[],
+    };
     let mut losses = Losses::default();
     let mut extra = Vec::new();
     let (bytes, translation) = if upstream_dialect != client_dialect || spoken != client_dialect {
@@ -117,16 +122,19 @@ fn plan_body(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Cata
             .map_err(Refusal::InvalidRequest)?
             .map_err(Refusal::Untranslatable)?;
         losses = encoded.losses;
-        (encoded.body.into(), None)
-    } else {
-        let patches = if client_dialect == Dialect::OpenAiChat && operation == Operation::ChatCompletions {
-            provider.quirks.relay_patches
-        } else {
-            &[]
+        let body = match Document::parse(&encoded.body) {
+            Ok(anew) if patches.iter().any(|p| anew.takes(p)) => {
+                let (edited, changed) = anew.edit(None, patches);
+                changed.into_iter().for_each(|name| losses.patch(name));
+                edited
+            }
+            _ => encoded.body,
         };
+        (body.into(), None)
+    } else {
         // Gemini's is in the path.
         let untouched = (upstream_model == client_model || client_dialect == Dialect::Gemini)
-            && !patches.iter().any(|p| document.has(p.member()));
+            && !patches.iter().any(|p| document.takes(p));
         if untouched {
             (body.clone(), None)
         } else {

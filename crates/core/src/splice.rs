@@ -2,8 +2,14 @@
 
 use std::ops::Range;
 
+use memchr::memmem;
+
 use crate::json::{JsonStr, ScanError, Span, scan_object};
-use crate::provider::Patch;
+use crate::provider::{Patch, Says};
+
+mod below;
+
+use below::without;
 
 /// A request body, read just far enough to route and to edit it.
 #[derive(Debug)]
@@ -52,11 +58,41 @@ impl<'a> Document<'a> {
         self.members.iter().any(|m| m.name(self.text) == key)
     }
 
+    /// Would `patch` change anything here?
+    pub fn takes(&self, patch: &Patch) -> bool {
+        match patch {
+            Patch::Add(name, _, other) => !self.has(name) && !self.has(other),
+            Patch::Drop(name) | Patch::DropInside(name, _) | Patch::Rename(name, _) | Patch::Set(name, _) => {
+                self.has(name)
+            }
+            // The name occurs at all: cutting the messages up costs more than looking for it.
+            Patch::DropBelow(below) => below.path.last().is_some_and(|key| {
+                let occurs = |m: &Span| memmem::find(m.text(self.text).as_bytes(), key.as_bytes()).is_some();
+                self.members.iter().any(|m| m.name(self.text) == patch.member() && occurs(m))
+            }),
+            Patch::When(all, then) => all.iter().all(|says| self.says(says)) && self.takes(then),
+        }
+    }
+
+    fn says(&self, says: &Says) -> bool {
+        let found = self.members.iter().rfind(|m| m.name(self.text) == says.member).map(|m| m.text(self.text));
+        let text = match says.inner {
+            None => found.map(str::to_owned),
+            Some(inner) => found.and_then(|text| {
+                let inside = Document::parse(text.as_bytes()).ok()?;
+                let value = inside.members.iter().rfind(|m| m.name(text) == inner)?.text(text);
+                serde_json::from_str::<String>(value).ok()
+            }),
+        };
+        text.is_some_and(|text| says.words.contains(&text.as_str())) == says.is
+    }
+
     /// The body with `model` in place of the model's value and `patches` applied, and the names of the members that the
     /// patches changed.
     pub fn edit(&self, model: Option<&str>, patches: &[Patch]) -> (Vec<u8>, Vec<&'static str>) {
         let mut changed = Vec::new();
         let mut edits: Vec<Edit> = Vec::with_capacity(self.members.len());
+        let patches: Vec<&Patch> = patches.iter().filter(|p| self.takes(p)).map(Patch::then).collect();
         for member in &self.members {
             let name = member.name(self.text);
             let mut edit = Edit::default();
@@ -67,8 +103,18 @@ impl<'a> Document<'a> {
             }
             for patch in patches.iter().filter(|p| p.member() == name) {
                 changed.push(patch.name());
+                let value = edit.value.as_deref().unwrap_or_else(|| member.text(self.text));
                 match patch {
+                    // Written behind the last one; conditions were looked at.
+                    Patch::Add(..) | Patch::When(..) => {}
                     Patch::Drop(_) => edit.drop = true,
+                    Patch::DropBelow(below) => match without(value, below) {
+                        Some(text) => edit.value = Some(text),
+                        None => {
+                            changed.pop();
+                        }
+                    },
+                    Patch::Set(_, json) => edit.value = Some((*json).to_owned()),
                     // The target name may be there already: then the old spelling just goes.
                     Patch::Rename(_, to) if self.has(to) => edit.drop = true,
                     Patch::Rename(_, to) => edit.key = Some(format!("\"{to}\"")),
@@ -83,7 +129,17 @@ impl<'a> Document<'a> {
             }
             edits.push(edit);
         }
-        (self.write(&edits), changed)
+        let mut body = self.write(&edits);
+        for patch in &patches {
+            if let Patch::Add(name, json, _) = patch
+                && let Some(end) = body.iter().rposition(|b| *b == b'}')
+            {
+                changed.push(name);
+                let comma = if edits.iter().all(|e| e.drop) { "" } else { "," };
+                body.splice(end..end, format!("{comma}\"{name}\":{json}").into_bytes());
+            }
+        }
+        (body, changed)
     }
 
     /// The body with only the members named in `keep`.
@@ -158,13 +214,39 @@ impl Patch {
     /// The top-level member it edits.
     pub const fn member(&self) -> &'static str {
         match self {
-            Self::Drop(name) | Self::Rename(name, _) | Self::DropInside(name, _) => name,
+            Self::Add(name, ..)
+            | Self::Drop(name)
+            | Self::DropInside(name, _)
+            | Self::Rename(name, _)
+            | Self::Set(name, _) => name,
+            Self::DropBelow(below) => match below.path {
+                [top, ..] => top,
+                [] => "",
+            },
+            Self::When(_, then) => then.member(),
         }
     }
 
     /// Its name in `x-apex-adjustments`.
     pub const fn name(&self) -> &'static str {
-        self.member()
+        match self {
+            Self::DropBelow(below) => below.name,
+            Self::When(_, then) => then.name(),
+            Self::Add(..) | Self::Drop(_) | Self::DropInside(..) | Self::Rename(..) | Self::Set(..) => self.member(),
+        }
+    }
+
+    /// The edit itself, its conditions being met.
+    const fn then(&self) -> &Self {
+        match self {
+            Self::When(_, then) => then.then(),
+            Self::Add(..)
+            | Self::Drop(_)
+            | Self::DropBelow(_)
+            | Self::DropInside(..)
+            | Self::Rename(..)
+            | Self::Set(..) => self,
+        }
     }
 }
 
@@ -209,6 +291,72 @@ mod tests {
             edit(r#"{"s":{"include_usage":true},"m":1}"#, None, &[DropInside("s", "include_usage")]).0,
             r#"{"m":1}"#
         );
+    }
+
+    #[test]
+    fn patches_below() {
+        use crate::provider::Below;
+        const NAME: Patch =
+            Patch::DropBelow(&Below { name: "messages.name", path: &["messages", "name"], but: Some("tool") });
+        const MARK: Patch = Patch::DropBelow(&Below {
+            name: "messages.content.cache_control",
+            path: &["messages", "content", "cache_control"],
+            but: None,
+        });
+        let text = r#"{"messages":[ {"role":"user", "name":"u" ,"content":[{"type":"text","text":"name","cache_control":{"x":1e2}}, 7]},{"role":"tool","name":"f","content":"{\"name\":1}"} , null],"name":"kept","model":"m"}"#;
+        assert_eq!(
+            edit(text, None, &[NAME, MARK]),
+            (
+                text.replace(r#" "name":"u" ,"#, "")
+                    .replace(r#""user""#, r#""user" "#)
+                    .replace(r#","cache_control":{"x":1e2}"#, ""),
+                vec!["messages.name", "messages.content.cache_control"]
+            )
+        );
+        // Nothing to remove: not a byte changes, and nothing is named.
+        for untouched in [
+            r#"{"messages":"name"}"#,
+            r#"{"messages":[{"content":"name"}]}"#,
+            r#"{"messages":[{"role":"tool","name":"f"}]}"#,
+        ] {
+            assert_eq!(edit(untouched, None, &[NAME, MARK]), (untouched.to_owned(), vec![]));
+        }
+    }
+
+    #[test]
+    fn patches_that_add_and_ask() {
+        use Patch::{Add, Drop, DropInside, Set, When};
+        const OFF: &[Says] = &[Says { member: "thinking", inner: Some("type"), words: &["disabled"], is: true }];
+        const ON: &[Says] = &[
+            Says { member: "choice", inner: Some("type"), words: &["any", "tool"], is: true },
+            Says { member: "thinking", inner: Some("type"), words: &["disabled"], is: false },
+        ];
+        const ONE: &[Says] = &[Says { member: "n", inner: None, words: &["1"], is: true }];
+        const PATCHES: &[Patch] = &[
+            Add("limit", "9", "max"),
+            When(OFF, &DropInside("config", "effort")),
+            When(ON, &Set("choice", "7")),
+            When(ONE, &Drop("n")),
+        ];
+        for (text, want, names) in [
+            (r#"{ "a":1 }"#, r#"{ "a":1 ,"limit":9}"#, vec!["limit"]),
+            ("{}", r#"{"limit":9}"#, vec!["limit"]),
+            (r#"{"n":1}"#, r#"{"limit":9}"#, vec!["n", "limit"]),
+            (r#"{"max":1,"n":2}"#, r#"{"max":1,"n":2}"#, vec![]),
+            (
+                r#"{"max":1,"thinking":{"type":"disabled"},"config":{"effort":"x","b":1},"choice":{"type":"any"}}"#,
+                r#"{"max":1,"thinking":{"type":"disabled"},"config":{"b":1},"choice":{"type":"any"}}"#,
+                vec!["config"],
+            ),
+            (
+                r#"{"max":1,"config":{"effort":"x"},"choice":{"type":"any"}}"#,
+                r#"{"max":1,"config":{"effort":"x"},"choice":7}"#,
+                vec!["choice"],
+            ),
+            (r#"{"max":1,"choice":{"type":"auto"}}"#, r#"{"max":1,"choice":{"type":"auto"}}"#, vec![]),
+        ] {
+            assert_eq!(edit(text, None, PATCHES), (want.to_owned(), names), "{text}");
+        }
     }
 
     #[test]

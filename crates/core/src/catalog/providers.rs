@@ -1,6 +1,7 @@
 //! One provider, from its row and what was written.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use http::HeaderName;
 
@@ -74,6 +75,7 @@ impl Build<'_> {
             base,
             own_base: written.base_url.is_some(),
             auth,
+            auth_beside: row.map_or(&[], |r| r.auth_beside),
             api_key: written.api_key.as_deref().and_then(Secret::new),
             key_variable: row.and_then(|r| r.key_variables.first().copied()),
             via,
@@ -87,7 +89,9 @@ impl Build<'_> {
             } else {
                 written.models.clone()
             },
-            first_byte: self.seconds(&at("first_byte"), written.first_byte),
+            first_byte: self
+                .seconds(&at("first_byte"), written.first_byte)
+                .or_else(|| row.and_then(|r| r.first_byte).map(Duration::from_secs)),
         })
     }
 
@@ -214,6 +218,7 @@ pub(super) fn mock_provider() -> Provider {
         base: None,
         own_base: true,
         auth: None,
+        auth_beside: &[],
         api_key: None,
         key_variable: None,
         via: Via::Mock,

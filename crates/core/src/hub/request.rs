@@ -76,6 +76,16 @@ impl Request<'_> {
     }
 }
 
+impl Request<'_> {
+    /// Does any text of the conversation hold this word, which is in lower case?
+    pub fn mentions(&self, word: &str) -> bool {
+        let texts = self.system.iter().chain(&self.turns).flat_map(|turn| &turn.parts);
+        texts
+            .filter_map(|part| if let Part::Text(text) = part { Some(text) } else { None })
+            .any(|text| text.text.as_escaped().to_ascii_lowercase().contains(word))
+    }
+}
+
 /// Who speaks in a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {

@@ -1,6 +1,7 @@
 //! What OpenAI's dialects ask of JSON schemas. They are never parsed into values: what is forwarded is the caller's text.
 
 use crate::json::{JsonStr, Kind, Members, RawValue, elements, kind};
+use crate::provider::StrictLimits;
 
 /// Deeper schemas are not examined: they count as not strict.
 const MAX_DEPTH: u32 = 48;
@@ -41,6 +42,33 @@ pub fn with_properties(schema: &RawValue) -> Option<String> {
     }
     let open = schema.get().trim_end().strip_suffix('}')?;
     Some(format!("{open},\"properties\":{{}}}}"))
+}
+
+/// Is the schema within a provider's own limits for those it enforces?
+pub fn keeps(schema: &RawValue, limits: &StrictLimits) -> bool {
+    schema.get().len() <= limits.length && keeps_keywords(schema, limits, false, MAX_DEPTH)
+}
+
+fn keeps_keywords(schema: &RawValue, limits: &StrictLimits, defined: bool, depth: u32) -> bool {
+    let Ok(m) = Members::of(schema) else { return true };
+    if depth == 0 {
+        return false;
+    }
+    let all = |raw: &RawValue, defined| {
+        Members::of(raw).is_ok_and(|m| m.iter().all(|(_, v)| keeps_keywords(v, limits, defined, depth - 1)))
+    };
+    m.iter().all(|(key, value)| match key {
+        key if limits.refuses.contains(&key) => false,
+        // A reference from inside a definition, or to the root, may come back to where it stands.
+        "$ref" => limits.recursion || !(defined || JsonStr::from_raw(value).is_some_and(|r| r == "#")),
+        // Names under these are the caller's, never keywords (pitfall 108).
+        "properties" => all(value, defined),
+        "$defs" | "definitions" => all(value, true),
+        "items" => keeps_keywords(value, limits, defined, depth - 1),
+        "anyOf" => elements(value)
+            .is_ok_and(|list| list.into_iter().all(|one| keeps_keywords(one, limits, defined, depth - 1))),
+        _ => true,
+    })
 }
 
 fn names_object(kind: &RawValue) -> bool {

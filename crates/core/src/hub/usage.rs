@@ -1,6 +1,6 @@
 //! Token counts as disjoint counters; every dialect's view is computed from them.
 
-use crate::json::{JsonStr, RawValue};
+use crate::json::{JsonStr, Members, RawValue};
 use crate::money::Money;
 
 /// Tokens of one reply. Unknown is not zero.
@@ -61,4 +61,19 @@ impl Usage {
 pub fn is_other_service(tier: Option<&RawValue>) -> bool {
     let tier = tier.and_then(JsonStr::from_raw);
     tier.is_some_and(|tier| ["flex", "priority", "fast", "scale", "batch", "performance"].iter().any(|t| tier == *t))
+}
+
+/// What a usage object of an OpenAI dialect says the reply costs: `cost` is dollars (OpenRouter; with an own key there, that
+/// provider's bill comes on top), or an object with their total (Perplexity).
+pub fn reported_cost(raw: &RawValue) -> Option<Money> {
+    const MOST: Money = Money::from_picos(1_000_000_000_000_000);
+    let m = Members::of(raw).ok()?;
+    let dollars = |raw: &RawValue| Money::parse(raw.get(), MOST);
+    let cost = m.get("cost")?;
+    let cost = Members::of(cost).map_or(dollars(cost), |parts| dollars(parts.get("total_cost")?))?;
+    if m.get("is_byok").is_none_or(|raw| raw.get() != "true") {
+        return Some(cost);
+    }
+    let theirs = m.get("cost_details").and_then(|raw| Members::of(raw).ok())?;
+    dollars(theirs.get("upstream_inference_cost")?).map(|theirs| cost.plus(theirs))
 }

@@ -5,7 +5,8 @@ mod quirks;
 pub mod table;
 
 pub use quirks::{
-    ContentForm, ForcedChoice, LimitField, ModelRule, Patch, Quirks, ReasoningField, StreamUsage, ToolId,
+    Below, ContentForm, ForcedChoice, LimitField, ModelRule, Patch, Quirks, ReasoningField, Says, StreamUsage,
+    StrictLimits, ToolId,
 };
 
 use std::time::Duration;
@@ -28,6 +29,8 @@ pub struct Provider {
     pub own_base: bool,
     /// How the key travels; unsaid, the dialect decides.
     pub auth: Option<Auth>,
+    /// The same in single dialects, unless `auth` says it for all.
+    pub auth_beside: &'static [(Dialect, &'static str)],
     pub api_key: Option<Secret>,
     /// The environment variable that would set its key, for messages.
     pub key_variable: Option<&'static str>,
@@ -55,10 +58,11 @@ pub enum Endpoints {
 impl Provider {
     /// How the key travels in requests of `dialect`.
     pub fn auth_for(&self, dialect: Dialect) -> Auth {
-        match &self.auth {
-            Some(auth) => auth.clone(),
-            None if dialect == Dialect::Gemini => Auth::Header(http::HeaderName::from_static("x-goog-api-key")),
-            None => Auth::Bearer,
+        match (&self.auth, self.auth_beside.iter().find(|(d, _)| *d == dialect)) {
+            (Some(auth), _) => auth.clone(),
+            (None, Some((_, header))) => Auth::Header(http::HeaderName::from_static(header)),
+            (None, None) if dialect == Dialect::Gemini => Auth::Header(http::HeaderName::from_static("x-goog-api-key")),
+            (None, None) => Auth::Bearer,
         }
     }
 

@@ -2,44 +2,129 @@
 //! quirks (`quirks.md`).
 
 use super::quirks::{
-    ALL_EFFORTS, COMMON_EFFORTS, ContentForm, ForcedChoice, LimitField, ModelRule, Patch, Quirks, ReasoningField,
-    StreamUsage, ToolId,
+    ALL_EFFORTS, Below, COMMON_EFFORTS, ContentForm, ForcedChoice, LimitField, ModelRule, Patch, Quirks,
+    ReasoningField, Says, StreamUsage, StrictLimits, ToolId,
 };
 
 /// What reasoning models refuse unless their effort is none (section 2).
 const SAMPLING: &[&str] = &["temperature", "top_p", "presence_penalty", "frequency_penalty"];
 
+/// Its o-series refuses them, and `stop` (section 2).
+const SAMPLING_AND_STOP: &[&str] = &["stop", "temperature", "top_p", "presence_penalty", "frequency_penalty"];
+
+/// What models that do not think refuse.
+const EFFORT: &[&str] = &["reasoning_effort"];
+
 /// Section 2, and the notes on `stop` and `reasoning_effort` in the list of Chat's members.
 const OPENAI_MODELS: &[ModelRule] = &[
-    ModelRule { glob: "gpt-5*-chat*", refuses: &["reasoning_effort"], refuses_reasoning: &[] },
-    ModelRule { glob: "gpt-5*", refuses: &[], refuses_reasoning: SAMPLING },
-    ModelRule { glob: "o1*", refuses: SAMPLING, refuses_reasoning: &[] },
-    ModelRule {
-        glob: "o3*",
-        refuses: &["stop", "temperature", "top_p", "presence_penalty", "frequency_penalty"],
-        refuses_reasoning: &[],
-    },
-    ModelRule {
-        glob: "o4*",
-        refuses: &["stop", "temperature", "top_p", "presence_penalty", "frequency_penalty"],
-        refuses_reasoning: &[],
-    },
-    ModelRule { glob: "gpt-4*", refuses: &["reasoning_effort"], refuses_reasoning: &[] },
-    ModelRule { glob: "gpt-3.5*", refuses: &["reasoning_effort"], refuses_reasoning: &[] },
-    ModelRule { glob: "chatgpt-*", refuses: &["reasoning_effort"], refuses_reasoning: &[] },
+    ModelRule { glob: "gpt-5*-chat*", refuses: EFFORT, ..ModelRule::PLAIN },
+    ModelRule { glob: "gpt-5*", refuses_reasoning: SAMPLING, ..ModelRule::PLAIN },
+    ModelRule { glob: "o1*", refuses: SAMPLING, ..ModelRule::PLAIN },
+    ModelRule { glob: "o3*", refuses: SAMPLING_AND_STOP, ..ModelRule::PLAIN },
+    ModelRule { glob: "o4*", refuses: SAMPLING_AND_STOP, ..ModelRule::PLAIN },
+    ModelRule { glob: "gpt-4*", refuses: EFFORT, ..ModelRule::PLAIN },
+    ModelRule { glob: "gpt-3.5*", refuses: EFFORT, ..ModelRule::PLAIN },
+    ModelRule { glob: "chatgpt-*", refuses: EFFORT, ..ModelRule::PLAIN },
 ];
 
-/// Its reasoning models refuse penalties and stop sequences (section 9).
-const GROK_MODELS: &[ModelRule] = &[
-    ModelRule { glob: "grok-2*", refuses: &["reasoning_effort"], refuses_reasoning: &[] },
-    ModelRule {
-        glob: "grok-3-mini*",
-        refuses: &["presence_penalty", "frequency_penalty", "stop"],
-        refuses_reasoning: &[],
-    },
-    ModelRule { glob: "grok-3*", refuses: &["reasoning_effort"], refuses_reasoning: &[] },
-    ModelRule { glob: "grok-*", refuses: &["presence_penalty", "frequency_penalty", "stop"], refuses_reasoning: &[] },
+/// OpenAI's, and those of other vendors: "Responses refuses `reasoning.effort` for them" (section 5). A deployment may have
+/// any name; those of the catalogue begin so.
+const AZURE_MODELS: &[ModelRule] = &[
+    ModelRule { glob: "DeepSeek*", refuses: EFFORT, ..ModelRule::PLAIN },
+    ModelRule { glob: "deepseek*", refuses: EFFORT, ..ModelRule::PLAIN },
+    ModelRule { glob: "grok*", refuses: EFFORT, ..ModelRule::PLAIN },
+    ModelRule { glob: "Mistral*", refuses: EFFORT, ..ModelRule::PLAIN },
+    ModelRule { glob: "mistral*", refuses: EFFORT, ..ModelRule::PLAIN },
+    ModelRule { glob: "Llama*", refuses: EFFORT, ..ModelRule::PLAIN },
+    ModelRule { glob: "Meta-Llama*", refuses: EFFORT, ..ModelRule::PLAIN },
+    ModelRule { glob: "gpt-5*-chat*", refuses: EFFORT, ..ModelRule::PLAIN },
+    ModelRule { glob: "gpt-5*", refuses_reasoning: SAMPLING, ..ModelRule::PLAIN },
+    ModelRule { glob: "o1*", refuses: SAMPLING, ..ModelRule::PLAIN },
+    ModelRule { glob: "o3*", refuses: SAMPLING_AND_STOP, ..ModelRule::PLAIN },
+    ModelRule { glob: "o4*", refuses: SAMPLING_AND_STOP, ..ModelRule::PLAIN },
+    ModelRule { glob: "gpt-4*", refuses: EFFORT, ..ModelRule::PLAIN },
+    ModelRule { glob: "gpt-35*", refuses: EFFORT, ..ModelRule::PLAIN },
 ];
+
+/// What xAI's reasoning models refuse (section 9).
+const GROK_SAMPLING: &[&str] = &["presence_penalty", "frequency_penalty", "stop"];
+
+const GROK_MODELS: &[ModelRule] = &[
+    ModelRule { glob: "grok-2*", refuses: EFFORT, ..ModelRule::PLAIN },
+    ModelRule { glob: "grok-3-mini*", refuses: GROK_SAMPLING, ..ModelRule::PLAIN },
+    ModelRule { glob: "grok-3*", refuses: EFFORT, ..ModelRule::PLAIN },
+    ModelRule { glob: "grok-*", refuses: GROK_SAMPLING, ..ModelRule::PLAIN },
+];
+
+/// Efforts are none and default for qwen3, low to high besides for qwen3.8, low to high for gpt-oss; `reasoning_format`
+/// is not for gpt-oss, and elsewhere `raw` would put thoughts into the text (section 7,
+/// <https://console.groq.com/docs/reasoning>).
+const GROQ_MODELS: &[ModelRule] = &[
+    ModelRule {
+        glob: "openai/gpt-oss*",
+        efforts: Some([None, Some("low"), Some("low"), Some("medium"), Some("high"), Some("high"), Some("high")]),
+        ..ModelRule::PLAIN
+    },
+    ModelRule { glob: "qwen/qwen3.8*", adds: &[("reasoning_format", "\"parsed\"")], ..ModelRule::PLAIN },
+    ModelRule {
+        glob: "qwen/qwen3*",
+        efforts: Some([
+            Some("none"),
+            Some("default"),
+            Some("default"),
+            Some("default"),
+            Some("default"),
+            Some("default"),
+            Some("default"),
+        ]),
+        adds: &[("reasoning_format", "\"parsed\"")],
+        ..ModelRule::PLAIN
+    },
+    ModelRule { glob: "llama*", refuses: EFFORT, ..ModelRule::PLAIN },
+    ModelRule { glob: "meta-llama/*", refuses: EFFORT, ..ModelRule::PLAIN },
+    ModelRule { glob: "moonshotai/kimi-k2-instruct*", refuses: EFFORT, ..ModelRule::PLAIN },
+    ModelRule { glob: "gemma*", refuses: EFFORT, ..ModelRule::PLAIN },
+];
+
+/// "no `pattern`, `format`, recursion"; "<= 5000 chars guidance" (section 10, and the schema profiles of the mapping rules).
+const CEREBRAS_STRICT: StrictLimits = StrictLimits { length: 5000, refuses: &["pattern", "format"], recursion: false };
+
+/// One choice asked for aloud.
+const ONE_CHOICE: &[Says] = &[Says { member: "n", inner: None, words: &["1"], is: true }];
+
+/// Thinking switched off, and not.
+const THINKING_OFF: Says = Says { member: "thinking", inner: Some("type"), words: &["disabled"], is: true };
+const THINKING_ON: Says = Says { is: false, ..THINKING_OFF };
+const FORCED: Says = Says { member: "tool_choice", inner: Some("type"), words: &["any", "tool"], is: true };
+
+const NAMES: Patch = Patch::DropBelow(&Below { name: "messages.name", path: &["messages", "name"], but: Some("tool") });
+const ALL_NAMES: Patch = Patch::DropBelow(&Below { name: "messages.name", path: &["messages", "name"], but: None });
+const PART_CACHE: Patch = Patch::DropBelow(&Below {
+    name: "messages.content.cache_control",
+    path: &["messages", "content", "cache_control"],
+    but: None,
+});
+const MESSAGE_CACHE: Patch =
+    Patch::DropBelow(&Below { name: "messages.cache_control", path: &["messages", "cache_control"], but: None });
+const TOOL_CACHE: Patch =
+    Patch::DropBelow(&Below { name: "tools.cache_control", path: &["tools", "cache_control"], but: None });
+const BREAKPOINTS: Patch = Patch::DropBelow(&Below {
+    name: "messages.content.prompt_cache_breakpoint",
+    path: &["messages", "content", "prompt_cache_breakpoint"],
+    but: None,
+});
+const SIGNATURES: Patch = Patch::DropBelow(&Below {
+    name: "messages.tool_calls.extra_content",
+    path: &["messages", "tool_calls", "extra_content"],
+    but: None,
+});
+const SCHEMA_DIALECT: Patch = Patch::DropBelow(&Below {
+    name: "tools.function.parameters",
+    path: &["tools", "function", "parameters", "$schema"],
+    but: None,
+});
+const STRICT: Patch =
+    Patch::DropBelow(&Below { name: "tools.function.strict", path: &["tools", "function", "strict"], but: None });
 
 impl Quirks {
     /// OpenAI itself (section 2).
@@ -47,12 +132,17 @@ impl Quirks {
         drop: &[],
         rename: &[],
         relay_patches: &[],
+        messages_patches: &[],
+        responses_lacks: &[],
         models: OPENAI_MODELS,
         limit: LimitField::MaxCompletionTokens,
         min_output: 16,
+        default_output: None,
         stream_usage: StreamUsage::Ask,
         tool_id: ToolId::Any,
         tools: true,
+        // "tools: max 128".
+        max_tools: 128,
         forced_choice: ForcedChoice::Always,
         tool_choice_any: "required",
         parallel_tool_calls: true,
@@ -61,6 +151,7 @@ impl Quirks {
         plain_patterns: false,
         // "object schema missing properties": <https://github.com/spring-projects/spring-ai/issues/4776>.
         needs_properties: true,
+        strict_limits: None,
         empty_tool_result: "",
         developer_role: false,
         content: ContentForm::Parts,
@@ -76,12 +167,14 @@ impl Quirks {
         keeps_responses: true,
         answer_in_reasoning: false,
         json_schema: true,
+        format_beside_tools: true,
         file_parts: true,
         cache_control: false,
         user_field: Some("safety_identifier"),
         service_tiers: &[("auto", "auto"), ("default", "default"), ("flex", "flex"), ("priority", "priority")],
         max_temperature_tenths: 20,
         greedy_without_top_p: false,
+        positive_top_p: false,
         max_stop: 4,
         top_k: false,
         strict_last_turn: false,
@@ -95,6 +188,7 @@ impl Quirks {
         models: &[],
         limit: LimitField::MaxTokens,
         min_output: 1,
+        max_tools: usize::MAX,
         needs_properties: false,
         sequential_calls: false,
         reasoning_field: ReasoningField::ReasoningContent,
@@ -112,6 +206,7 @@ impl Quirks {
             Patch::Drop("metadata"),
             Patch::Drop("prompt_cache_key"),
             Patch::Drop("parallel_tool_calls"),
+            STRICT,
         ],
         parallel_tool_calls: false,
         strict_tools: false,
@@ -138,8 +233,18 @@ impl Quirks {
             Patch::Drop("top_logprobs"),
             Patch::Drop("store"),
             Patch::Drop("metadata"),
+            // "messages[].name 400"; "strip cache_control and `$schema`".
+            ALL_NAMES,
+            PART_CACHE,
+            MESSAGE_CACHE,
+            TOOL_CACHE,
+            SCHEMA_DIALECT,
         ],
+        models: GROQ_MODELS,
         limit: LimitField::MaxCompletionTokens,
+        max_tools: 128,
+        // "response_format json_schema: not together with tools on some models".
+        format_beside_tools: false,
         // Usage comes in `x_groq.usage` of the last chunk unasked.
         stream_usage: StreamUsage::Implicit,
         plain_schema: true,
@@ -152,7 +257,16 @@ impl Quirks {
 
     /// Mistral (section 6): the request schema is closed, an unknown member is a 422.
     pub const MISTRAL: Self = Self {
-        drop: &["user", "store", "logit_bias", "verbosity", "prompt_cache_options", "safety_identifier", "modalities"],
+        drop: &[
+            "user",
+            "store",
+            "logit_bias",
+            "verbosity",
+            "prompt_cache_options",
+            "safety_identifier",
+            "modalities",
+            "web_search_options",
+        ],
         rename: &[("seed", "random_seed")],
         relay_patches: &[
             Patch::Drop("stream_options"),
@@ -166,6 +280,14 @@ impl Quirks {
             Patch::Drop("web_search_options"),
             Patch::Rename("max_completion_tokens", "max_tokens"),
             Patch::Rename("seed", "random_seed"),
+            // "message `name` (outside tool messages), content-part members such as `cache_control`"; assistant messages
+            // have only `content`, `tool_calls`, `prefix`.
+            NAMES,
+            PART_CACHE,
+            MESSAGE_CACHE,
+            BREAKPOINTS,
+            TOOL_CACHE,
+            SIGNATURES,
         ],
         // "Usage arrives in the last chunk without it. Default: omit."
         stream_usage: StreamUsage::Implicit,
@@ -178,6 +300,7 @@ impl Quirks {
         service_tiers: &[("auto", "auto"), ("default", "standard_only")],
         max_temperature_tenths: 15,
         greedy_without_top_p: true,
+        positive_top_p: true,
         top_k: true,
         file_parts: false,
         strict_last_turn: true,
@@ -185,13 +308,19 @@ impl Quirks {
         ..Self::COMPATIBLE
     };
 
-    /// xAI (section 9). What only its reasoning models refuse (`stop`, penalties) is left to the caller.
+    /// xAI (section 9). A relayed request with what only its reasoning models refuse (`stop`, penalties) goes as it is.
     pub const GROK: Self = Self {
         // <https://docs.x.ai/docs/guides/responses-api>: for 30 days.
         keeps_responses: true,
         models: GROK_MODELS,
         drop: &["logit_bias", "store", "metadata"],
-        relay_patches: &[Patch::Drop("logit_bias"), Patch::Drop("store"), Patch::Drop("metadata")],
+        // "Unsupported: logit_bias, `n` on reasoning models, store on chat, metadata".
+        relay_patches: &[
+            Patch::Drop("logit_bias"),
+            Patch::Drop("store"),
+            Patch::Drop("metadata"),
+            Patch::When(ONE_CHOICE, &Patch::Drop("n")),
+        ],
         limit: LimitField::MaxCompletionTokens,
         reasoning_field: ReasoningField::None,
         // "none|low|medium|high|xhigh by model; others 400".
@@ -218,10 +347,19 @@ impl Quirks {
         drop: &["seed", "n", "user", "parallel_tool_calls", "store", "metadata", "service_tier"],
         relay_patches: &[
             Patch::Drop("seed"),
-            Patch::Drop("n"),
+            // More than one is the caller's to hear about.
+            Patch::When(ONE_CHOICE, &Patch::Drop("n")),
             Patch::Rename("user", "user_id"),
             Patch::Rename("max_completion_tokens", "max_tokens"),
+            // "`thinking disabled` together with an effort is a 400".
+            Patch::When(&[THINKING_OFF], &Patch::Drop("reasoning_effort")),
         ],
+        // The same in its Messages dialect, where a forced tool is refused while thinking, which is the default.
+        messages_patches: &[
+            Patch::When(&[THINKING_OFF], &Patch::DropInside("output_config", "effort")),
+            Patch::When(&[FORCED, THINKING_ON], &Patch::Set("tool_choice", "{\"type\":\"auto\"}")),
+        ],
+        max_tools: 128,
         // "Thinking mode refuses forced tool_choice".
         forced_choice: ForcedChoice::WithoutThinking,
         parallel_tool_calls: false,
@@ -247,6 +385,9 @@ impl Quirks {
         // "max_completion_tokens (max_tokens deprecated)".
         limit: LimitField::MaxCompletionTokens,
         plain_schema: true,
+        strict_limits: Some(&CEREBRAS_STRICT),
+        // "tools + response_format together refused".
+        format_beside_tools: false,
         reasoning_field: ReasoningField::Reasoning,
         effort_words: COMMON_EFFORTS,
         service_tiers: &[("auto", "auto"), ("default", "default"), ("flex", "flex"), ("priority", "priority")],
@@ -273,7 +414,7 @@ impl Quirks {
             Patch::Drop("metadata"),
             Patch::Drop("logit_bias"),
             Patch::Drop("top_logprobs"),
-            Patch::Drop("n"),
+            Patch::When(ONE_CHOICE, &Patch::Drop("n")),
             Patch::Drop("modalities"),
             Patch::Drop("prediction"),
             Patch::Drop("audio"),
@@ -299,7 +440,9 @@ impl Quirks {
         ..Self::COMPATIBLE
     };
 
-    /// Perplexity's former Chat API (section 11), kept for mirrors: no tools, strict alternation.
+    /// Perplexity (section 11): its Agent API speaks a smaller Responses
+    /// (<https://docs.perplexity.ai/api-reference/responses-post>); its former Chat API, kept for mirrors, has no tools and
+    /// wants roles to alternate.
     pub const PERPLEXITY: Self = Self {
         drop: &["tools", "tool_choice", "parallel_tool_calls", "stop", "seed", "user"],
         relay_patches: &[
@@ -309,10 +452,26 @@ impl Quirks {
             Patch::Drop("stream_options"),
             Patch::Rename("max_completion_tokens", "max_tokens"),
         ],
+        // "Responses-shaped: ... tools web_search, function; reasoning.effort; response_format": the rest is not there.
+        responses_lacks: &[
+            "code_interpreter",
+            "custom",
+            "include",
+            "input_file",
+            "parallel_tool_calls",
+            "reasoning.summary",
+            "service_tier",
+            "store",
+            "temperature",
+            "text",
+            "tool_choice",
+            "top_p",
+        ],
         stream_usage: StreamUsage::Implicit,
         tools: false,
         reasoning_field: ReasoningField::None,
-        effort_words: COMMON_EFFORTS,
+        // "reasoning.effort minimal..xhigh".
+        effort_words: [None, Some("minimal"), Some("low"), Some("medium"), Some("high"), Some("xhigh"), Some("xhigh")],
         // Mapping-common section 8: completion tokens exclude reasoning.
         reasoning_outside_completion: true,
         reports_cost: true,
@@ -325,7 +484,14 @@ impl Quirks {
     };
 
     /// Azure OpenAI (section 5): OpenAI's dialect; `user` and `safety_identifier` differ by version, so `user` it is.
-    pub const AZURE: Self = Self { user_field: Some("user"), service_tiers: &[], ..Self::OPENAI };
+    pub const AZURE: Self = Self {
+        models: AZURE_MODELS,
+        // "DeepSeek json_object puts the JSON in reasoning_content"; OpenAI's own models show no reasoning in Chat.
+        answer_in_reasoning: true,
+        user_field: Some("user"),
+        service_tiers: &[],
+        ..Self::OPENAI
+    };
 
     /// OpenRouter (section 12): nearly everything passes.
     pub const OPENROUTER: Self = Self {
@@ -345,7 +511,12 @@ impl Quirks {
     /// Cloudflare Workers AI (section 14).
     pub const WORKERS_AI: Self = Self {
         drop: &["parallel_tool_calls", "user", "service_tier"],
-        relay_patches: &[Patch::Rename("max_completion_tokens", "max_tokens")],
+        // "default is only 256 on native for many models: always send a limit".
+        relay_patches: &[
+            Patch::Rename("max_completion_tokens", "max_tokens"),
+            Patch::Add("max_tokens", "2048", "max_completion_tokens"),
+        ],
+        default_output: Some(2048),
         parallel_tool_calls: false,
         strict_tools: false,
         // "content as string for most models"; "not null".

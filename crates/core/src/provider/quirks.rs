@@ -10,20 +10,28 @@ pub struct Quirks {
     pub drop: &'static [&'static str],
     /// Top-level members of a translated request it spells otherwise, `(ours, theirs)`.
     pub rename: &'static [(&'static str, &'static str)],
-    /// Edits of a relayed Chat request, made by splicing its top level; only what is known to be refused.
+    /// Edits of a relayed Chat request, made by splicing; only what is known to be refused.
     pub relay_patches: &'static [Patch],
+    /// The same of a relayed Messages request, where it serves that dialect, too.
+    pub messages_patches: &'static [Patch],
+    /// Members, parts and kinds of tools that its Responses dialect lacks: they are not sent in a translation.
+    pub responses_lacks: &'static [&'static str],
     /// What single models of it refuse, first match first.
     pub models: &'static [ModelRule],
     /// What it calls the output limit.
     pub limit: LimitField,
     /// The smallest output limit it takes; smaller wishes are raised.
     pub min_output: u64,
+    /// The output limit to send where the caller named none, since its own default is tiny.
+    pub default_output: Option<u64>,
     /// How usage of a stream is had.
     pub stream_usage: StreamUsage,
     /// What tool call ids must look like.
     pub tool_id: ToolId,
     /// Does it take tools at all?
     pub tools: bool,
+    /// Most tools on offer.
+    pub max_tools: usize,
     /// When it obeys a forced tool choice.
     pub forced_choice: ForcedChoice,
     /// The word that forces some tool call (`required`, or Mistral's `any`).
@@ -38,6 +46,8 @@ pub struct Quirks {
     pub plain_patterns: bool,
     /// An object without `properties` at the root of a tool's schema is refused: an empty one is put into a copy.
     pub needs_properties: bool,
+    /// What a schema must keep to where it is enforced (`strict`), beyond OpenAI's rules.
+    pub strict_limits: Option<&'static StrictLimits>,
     /// What stands in for the empty text of a tool result.
     pub empty_tool_result: &'static str,
     /// System prompts go as `developer`? (OpenAI takes both; compatibles know only `system`.)
@@ -68,6 +78,8 @@ pub struct Quirks {
     pub answer_in_reasoning: bool,
     /// `response_format: json_schema` is understood; otherwise the schema goes into the system text.
     pub json_schema: bool,
+    /// `response_format` and tools go together; otherwise the shape is asked for in words beside tools.
+    pub format_beside_tools: bool,
     /// `file` content parts (PDF) are understood.
     pub file_parts: bool,
     /// `cache_control` on content parts and tools is understood.
@@ -80,6 +92,8 @@ pub struct Quirks {
     pub max_temperature_tenths: u32,
     /// Temperature 0 demands that `top_p` be left out.
     pub greedy_without_top_p: bool,
+    /// `top_p` must be more than 0.
+    pub positive_top_p: bool,
     /// Most stop sequences.
     pub max_stop: usize,
     /// `top_k` is understood.
@@ -95,10 +109,41 @@ pub struct Quirks {
 /// A named edit of a relayed body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patch {
+    /// Adds a top-level member, `(name, JSON)`, unless it or the third one is there.
+    Add(&'static str, &'static str, &'static str),
     Drop(&'static str),
-    Rename(&'static str, &'static str),
+    /// Removes members below a top-level one.
+    DropBelow(&'static Below),
     /// Removes one member inside a top-level object, and the object with it when it becomes empty.
     DropInside(&'static str, &'static str),
+    Rename(&'static str, &'static str),
+    /// Replaces the value of a top-level member by this JSON.
+    Set(&'static str, &'static str),
+    /// The second only if the body says all of the first.
+    When(&'static [Says], &'static Self),
+}
+
+/// The place of a member in every message or tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Below {
+    /// Its name in `x-apex-adjustments`.
+    pub name: &'static str,
+    /// From the top-level member down to the one to remove. A list on the way means each of its elements.
+    pub path: &'static [&'static str],
+    /// Messages of this role keep it.
+    pub but: Option<&'static str>,
+}
+
+/// What a body must say for a patch to apply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Says {
+    /// A top-level member.
+    pub member: &'static str,
+    /// The member inside it, which is a string; none looks at the JSON of the member itself.
+    pub inner: Option<&'static str>,
+    pub words: &'static [&'static str],
+    /// Is it one of the words, or none of them?
+    pub is: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,6 +203,26 @@ pub struct ModelRule {
     pub refuses: &'static [&'static str],
     /// Members that are refused while the model reasons.
     pub refuses_reasoning: &'static [&'static str],
+    /// Its words for the efforts, where they are not the provider's.
+    pub efforts: Option<[Option<&'static str>; 7]>,
+    /// Members it wants said, `(name, JSON)`.
+    pub adds: &'static [(&'static str, &'static str)],
+}
+
+impl ModelRule {
+    /// A rule that says nothing yet.
+    pub(super) const PLAIN: Self = Self { glob: "", refuses: &[], refuses_reasoning: &[], efforts: None, adds: &[] };
+}
+
+/// Limits of schemas that are enforced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StrictLimits {
+    /// Longest schema, in bytes.
+    pub length: usize,
+    /// Keywords that are refused.
+    pub refuses: &'static [&'static str],
+    /// May a schema refer to itself?
+    pub recursion: bool,
 }
 
 /// OpenAI's own words for the efforts.

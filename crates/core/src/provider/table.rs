@@ -17,6 +17,10 @@ pub struct Row {
     pub base_url: &'static str,
     /// Header that carries the key; `None` is what the dialect says, mostly `Authorization: Bearer`.
     pub auth_header: Option<&'static str>,
+    /// The same in single dialects, where `auth_header` says nothing.
+    pub auth_beside: &'static [(Dialect, &'static str)],
+    /// Seconds to wait for the first byte, where the default is too short.
+    pub first_byte: Option<u64>,
     /// Environment variables that hold its key, the first one being the name in messages.
     pub key_variables: &'static [&'static str],
     /// What follows `/v1/{account}/{gateway}/`; empty means that only the compat surface has it.
@@ -77,6 +81,8 @@ pub const ROWS: &[Row] = &[
         lossy: &[],
         base_url: "https://api.openai.com/v1",
         auth_header: None,
+        auth_beside: &[],
+        first_byte: None,
         key_variables: &["OPENAI_API_KEY"],
         // Without `v1/`: the documented form.
         cloudflare: "openai",
@@ -93,6 +99,8 @@ pub const ROWS: &[Row] = &[
         lossy: &[],
         base_url: "https://api.anthropic.com/v1",
         auth_header: Some("x-api-key"),
+        auth_beside: &[],
+        first_byte: None,
         key_variables: &["ANTHROPIC_API_KEY"],
         cloudflare: "anthropic/v1",
         compat: Some("anthropic"),
@@ -115,6 +123,8 @@ pub const ROWS: &[Row] = &[
         lossy: &[Dialect::OpenAiChat],
         base_url: "https://generativelanguage.googleapis.com/v1beta",
         auth_header: None,
+        auth_beside: &[],
+        first_byte: None,
         key_variables: &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
         cloudflare: "google-ai-studio/v1beta",
         compat: Some("google-ai-studio"),
@@ -131,6 +141,8 @@ pub const ROWS: &[Row] = &[
         lossy: &[],
         base_url: "https://api.groq.com/openai/v1",
         auth_header: None,
+        auth_beside: &[],
+        first_byte: None,
         key_variables: &["GROQ_API_KEY"],
         // The vendor's `openai/v1` prefix must not be repeated here.
         cloudflare: "groq",
@@ -148,6 +160,8 @@ pub const ROWS: &[Row] = &[
         lossy: &[],
         base_url: "https://api.mistral.ai/v1",
         auth_header: None,
+        auth_beside: &[],
+        first_byte: None,
         key_variables: &["MISTRAL_API_KEY"],
         cloudflare: "mistral/v1",
         compat: Some("mistral"),
@@ -160,10 +174,14 @@ pub const ROWS: &[Row] = &[
         endpoints: &["completions", "images/edits", "images/generations"],
         paths: &[],
         models: &[],
-        dialects: RESPONSES_AND_CHAT,
-        lossy: &[],
+        dialects: &[Dialect::OpenAiResponses, Dialect::OpenAiChat, Dialect::Anthropic],
+        // "/messages (deprecated)": encrypted reasoning travels on Responses only.
+        lossy: &[Dialect::Anthropic],
         base_url: "https://api.x.ai/v1",
         auth_header: None,
+        auth_beside: &[],
+        // Reasoning models: "allow 15 minutes" (section 9 of the list of quirks).
+        first_byte: Some(900),
         key_variables: &["XAI_API_KEY", "GROK_API_KEY"],
         cloudflare: "grok/v1",
         compat: Some("grok"),
@@ -174,12 +192,16 @@ pub const ROWS: &[Row] = &[
         note: None,
         // <https://api-docs.deepseek.com/api/create-completion>: under its `/beta` base only.
         endpoints: &["completions"],
-        paths: &[("completions", "/beta/completions")],
-        models: &["deepseek-v4-pro", "deepseek-v4-flash"],
-        dialects: CHAT,
-        lossy: &[],
+        paths: &[("completions", "/beta/completions"), ("messages", "/anthropic/v1/messages")],
+        models: &["deepseek-v4-pro", "deepseek-flash", "deepseek-v4-flash"],
+        // <https://api-docs.deepseek.com/guides/responses_api>, <https://api-docs.deepseek.com/guides/anthropic_api>.
+        dialects: &[Dialect::OpenAiChat, Dialect::OpenAiResponses, Dialect::Anthropic],
+        // Its signatures come in the clear and are refused by Anthropic after a switch of model; a translation marks them.
+        lossy: &[Dialect::Anthropic],
         base_url: "https://api.deepseek.com",
         auth_header: None,
+        auth_beside: &[(Dialect::Anthropic, "x-api-key")],
+        first_byte: None,
         key_variables: &["DEEPSEEK_API_KEY"],
         cloudflare: "deepseek",
         compat: Some("deepseek"),
@@ -196,6 +218,8 @@ pub const ROWS: &[Row] = &[
         lossy: &[],
         base_url: "https://api.cerebras.ai/v1",
         auth_header: None,
+        auth_beside: &[],
+        first_byte: None,
         key_variables: &["CEREBRAS_API_KEY"],
         cloudflare: "cerebras",
         compat: Some("cerebras"),
@@ -220,6 +244,8 @@ pub const ROWS: &[Row] = &[
         lossy: &[],
         base_url: "https://api.cohere.com",
         auth_header: None,
+        auth_beside: &[],
+        first_byte: None,
         key_variables: &["COHERE_API_KEY", "CO_API_KEY"],
         // Documented with `v2/chat`; its Chat form is on the compat surface.
         cloudflare: "cohere",
@@ -235,11 +261,14 @@ pub const ROWS: &[Row] = &[
         endpoints: &["embeddings"],
         paths: &[("embeddings", "/v1/embeddings"), ("responses", "/v1/responses")],
         models: &[],
-        // <https://docs.perplexity.ai/docs/agent-api/overview>; Chat is kept for mirrors of the former API.
+        // <https://docs.perplexity.ai/docs/agent-api/overview>; Chat is kept for mirrors of the former API, and used where an
+        // operator asks for it.
         dialects: &[Dialect::OpenAiResponses, Dialect::OpenAiChat],
-        lossy: &[],
+        lossy: &[Dialect::OpenAiChat],
         base_url: "https://api.perplexity.ai",
         auth_header: None,
+        auth_beside: &[],
+        first_byte: None,
         key_variables: &["PERPLEXITY_API_KEY"],
         cloudflare: "perplexity-ai",
         // The slug has `-ai`, the compat prefix has not.
@@ -265,6 +294,8 @@ pub const ROWS: &[Row] = &[
         lossy: &[],
         base_url: "https://{resource}.openai.azure.com/openai",
         auth_header: Some("api-key"),
+        auth_beside: &[],
+        first_byte: None,
         key_variables: &["AZURE_OPENAI_API_KEY", "AZURE_API_KEY"],
         cloudflare: "azure-openai",
         compat: None,
@@ -277,10 +308,13 @@ pub const ROWS: &[Row] = &[
         endpoints: &["audio/speech", "audio/transcriptions", "completions", "embeddings"],
         paths: &[],
         models: &[],
-        dialects: CHAT,
+        // Chat first: its `reasoning_details` carry the state of every model behind it.
+        dialects: &[Dialect::OpenAiChat, Dialect::OpenAiResponses, Dialect::Anthropic],
         lossy: &[],
         base_url: "https://openrouter.ai/api/v1",
         auth_header: None,
+        auth_beside: &[],
+        first_byte: None,
         key_variables: &["OPENROUTER_API_KEY"],
         cloudflare: "openrouter/v1",
         compat: None,
@@ -297,6 +331,8 @@ pub const ROWS: &[Row] = &[
         lossy: &[],
         base_url: "https://api.cloudflare.com/client/v4/accounts/{account}/ai/v1",
         auth_header: None,
+        auth_beside: &[],
+        first_byte: None,
         key_variables: &["CLOUDFLARE_API_TOKEN"],
         cloudflare: "workers-ai/v1",
         compat: Some("workers-ai"),

@@ -10,6 +10,7 @@
 
 mod carriers;
 mod from;
+mod perplexity;
 mod props;
 mod replies;
 mod streams;

@@ -311,7 +311,9 @@ fn providers_that_tell_the_cost_are_believed() {
     let mut settings = settings();
     for id in ["openrouter", "perplexity-ai"] {
         let key = Some("key".to_owned());
-        settings.providers.insert(id.to_owned(), apex_core::settings::Provider { api_key: key, ..Default::default() });
+        let dialects = Some(vec!["openai-chat".to_owned()]);
+        let provider = apex_core::settings::Provider { api_key: key, dialects, ..Default::default() };
+        settings.providers.insert(id.to_owned(), provider);
     }
     let catalog = catalog(&settings);
     let reply = |usage: &str| {

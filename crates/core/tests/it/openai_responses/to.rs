@@ -81,7 +81,9 @@ fn settings() {
     assert_eq!(body["tools"][2], json!({"type":"web_search"}));
     assert_eq!(body["tool_choice"], json!({"type":"custom","name":"p"}));
     assert_eq!(body["text"], json!({"format":{"type":"json_object"},"verbosity":"low"}));
-    assert_eq!(lost, "web_search_options=approx,tools.strict=approx");
+    // The mode wants its own name in the prompt.
+    assert_eq!(body["instructions"], "Answer with one JSON object only, no other text.");
+    assert_eq!(lost, "web_search_options=approx,tools.strict=approx,response_format=approx");
 }
 
 /// Responses refuses a call without its output, and an output without its call.

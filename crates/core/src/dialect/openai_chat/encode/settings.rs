@@ -10,18 +10,23 @@ use crate::json::{JsonStr, Kind, Members, Obj, RawValue, kind};
 use crate::provider::{LimitField, StreamUsage};
 
 use super::Encoder;
+use super::tool::callable;
 
 impl Encoder<'_> {
     /// Everything but tools and messages.
     pub(super) fn settings(&mut self, stream: bool, o: &mut Obj<'_>) -> Result<(), Untranslatable> {
         self.limit(o)?;
         self.sampling(o);
+        self.choices(o)?;
         self.stop(o)?;
         self.reasoning(o);
         self.format(o)?;
         self.end_user(o);
         self.service_tier(o);
         self.rest(o)?;
+        for (name, json) in self.rule.filter(|_| !self.own).map_or(&[][..], |rule| rule.adds) {
+            o.raw(name, json);
+        }
         if stream {
             o.bool("stream", true);
         }
@@ -30,7 +35,7 @@ impl Encoder<'_> {
     }
 
     fn limit(&mut self, o: &mut Obj<'_>) -> Result<(), Untranslatable> {
-        let Some(limit) = self.request.max_tokens else { return Ok(()) };
+        let Some(limit) = self.request.max_tokens.or(self.quirks.default_output) else { return Ok(()) };
         if limit == 0 && !self.own {
             // Anthropic's way to warm a cache; here it would be a 400 or a real answer.
             return Err(Untranslatable::new(self.names.limit, "a prewarming request (0) has no equivalent here"));
@@ -64,7 +69,8 @@ impl Encoder<'_> {
             }
         }
         if let Some(raw) = s.top_p {
-            if greedy && self.quirks.greedy_without_top_p && number(raw) != Some(1.0) {
+            let zero = self.quirks.positive_top_p && number(raw) == Some(0.0);
+            if zero || (greedy && self.quirks.greedy_without_top_p && number(raw) != Some(1.0)) {
                 self.refused("top_p");
             } else {
                 self.number("top_p", raw, o);
@@ -84,11 +90,18 @@ impl Encoder<'_> {
                 self.number(name, raw, o);
             }
         }
-        if let Some(n) = self.request.n.filter(|n| self.own || *n != 1)
-            && let Some(key) = self.key("n", "n")
-        {
+    }
+
+    /// Several choices where there is one: leaving that out would silently change the answer (pitfall 140).
+    fn choices(&mut self, o: &mut Obj<'_>) -> Result<(), Untranslatable> {
+        let Some(n) = self.request.n.filter(|n| self.own || *n != 1) else { return Ok(()) };
+        if !self.own && self.quirks.drop.contains(&"n") {
+            return Err(Untranslatable::new("n", "the target gives one choice; send n requests instead"));
+        }
+        if let Some(key) = self.key("n", "n") {
             o.uint(key, n);
         }
+        Ok(())
     }
 
     fn number(&mut self, name: &'static str, raw: &RawValue, o: &mut Obj<'_>) {
@@ -159,8 +172,8 @@ impl Encoder<'_> {
             Effort::Xhigh => 5,
             Effort::Max => 6,
         };
-        self.quirks
-            .effort_words
+        let words = self.rule.and_then(|rule| rule.efforts).unwrap_or(self.quirks.effort_words);
+        words
             .get(at)
             .copied()
             .flatten()
@@ -170,23 +183,36 @@ impl Encoder<'_> {
     fn format(&mut self, o: &mut Obj<'_>) -> Result<(), Untranslatable> {
         match &self.request.output {
             OutputFormat::Text => {}
-            OutputFormat::JsonObject => o.obj("response_format", |o| {
-                o.text("type", "json_object");
-                self.nested_rest("response_format", o);
-            }),
+            OutputFormat::JsonObject => {
+                let words = self.words_beside_tools();
+                if !self.own && (words || !self.request.mentions("json")) {
+                    // The mode wants the word in the prompt.
+                    self.losses.approx(self.names.format);
+                    self.notes.push("Answer with one JSON object only, no other text.".to_owned());
+                }
+                if !words {
+                    o.obj("response_format", |o| {
+                        o.text("type", "json_object");
+                        self.nested_rest("response_format", o);
+                    });
+                }
+            }
             OutputFormat::JsonSchema { name, description, schema, strict, ext } => {
                 let shape = schema;
-                if !self.own && !self.quirks.json_schema {
+                let words = self.words_beside_tools();
+                if !self.own && (words || !self.quirks.json_schema) {
                     self.losses.approx(self.names.format);
                     self.notes.push(format!(
                         "Answer with one JSON value only, no other text. It must match this JSON schema:\n{}",
                         shape.get()
                     ));
-                    o.obj("response_format", |o| o.text("type", "json_object"));
+                    if !words {
+                        o.obj("response_format", |o| o.text("type", "json_object"));
+                    }
                     return Ok(());
                 }
                 // Anthropic always enforces its schema; a schema that strict mode would refuse goes without.
-                let strict = if self.own { *strict } else { Some(strict.unwrap_or(true) && schema::is_strict(shape)) };
+                let strict = if self.own { *strict } else { Some(strict.unwrap_or(true) && self.enforceable(shape)) };
                 if !self.own {
                     if strict == Some(false) {
                         self.losses.approx(self.names.format);
@@ -219,6 +245,16 @@ impl Encoder<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Does the provider take no `response_format` beside the tools of this request?
+    fn words_beside_tools(&self) -> bool {
+        !self.own && !self.quirks.format_beside_tools && self.request.tools.iter().any(callable)
+    }
+
+    /// Would this provider enforce the schema?
+    pub(super) fn enforceable(&self, shape: &RawValue) -> bool {
+        schema::is_strict(shape) && self.quirks.strict_limits.is_none_or(|limits| schema::keeps(shape, limits))
     }
 
     /// The caller's end user. Claude Code sends long JSON-like ids: what does not fit is hashed, always to the same.

@@ -30,6 +30,10 @@ impl<'r> Encoder<'r> {
             }
             return Ok(());
         }
+        if offered.len() > self.quirks.max_tools {
+            let what = format!("{} tools, but the target takes at most {}", offered.len(), self.quirks.max_tools);
+            return Err(Untranslatable::new("tools", what));
+        }
         o.arr("tools", |a| offered.iter().for_each(|t| self.write_tool(t, a)));
         self.choice(o);
         if request.parallel_tool_calls == Some(false) {
@@ -171,7 +175,7 @@ impl<'r> Encoder<'r> {
     fn strict(&mut self, strict: Option<bool>, schema: Option<&RawValue>, o: &mut Obj<'_>) {
         match strict {
             Some(_) if !self.quirks.strict_tools => self.losses.drop("tools.strict"),
-            Some(true) if schema.is_none_or(hub_schema::is_strict) => o.bool("strict", true),
+            Some(true) if schema.is_none_or(|schema| self.enforceable(schema)) => o.bool("strict", true),
             Some(true) => {
                 self.losses.approx("tools.strict");
                 o.bool("strict", false);
@@ -262,7 +266,7 @@ enum Offer<'r> {
 }
 
 /// Will anything be offered in this tool's place?
-fn callable(tool: &Tool<'_>) -> bool {
+pub(super) fn callable(tool: &Tool<'_>) -> bool {
     match tool {
         Tool::Custom { .. } | Tool::Function { .. } => true,
         Tool::Hosted { kind, .. } => Documented::of(kind).is_some(),

@@ -1,6 +1,8 @@
 //! The state of one reply being read.
 
-use crate::hub::{Aliases, BlockStart, Citation, Delta, Event, Failure, Stop, StopReason, Usage, is_other_service};
+use crate::hub::{
+    Aliases, BlockStart, Citation, Delta, Event, Failure, Stop, StopReason, Usage, is_other_service, reported_cost,
+};
 use crate::json::{JsonStr, Kind, Members, RawValue, elements, kind};
 use crate::provider::Quirks;
 
@@ -115,7 +117,7 @@ impl Decoder {
             && let Some(mut usage) = usage::read(raw, self.reasoning_outside)
             && self.phase != Phase::Ended
         {
-            usage.reported_cost = self.reports_cost.then(|| usage::cost(raw)).flatten();
+            usage.reported_cost = self.reports_cost.then(|| reported_cost(raw)).flatten();
             usage.beyond_tokens |= is_other_service(m.get("service_tier"));
             out.push(Event::Usage(usage));
         }

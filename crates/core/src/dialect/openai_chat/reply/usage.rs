@@ -5,7 +5,6 @@
 
 use crate::hub::Usage;
 use crate::json::{Members, RawValue, as_u64};
-use crate::money::Money;
 
 /// The counters of a usage object; none if it says nothing (absent or all zero).
 pub(super) fn read(raw: &RawValue, reasoning_outside: bool) -> Option<Usage> {
@@ -35,21 +34,6 @@ pub(super) fn read(raw: &RawValue, reasoning_outside: bool) -> Option<Usage> {
         beyond_tokens: [&input, &output].iter().any(|d| count(d, "audio_tokens").is_some_and(|n| n > 0)),
         ..Usage::default()
     })
-}
-
-/// What a usage object says the reply costs: `cost` is dollars (OpenRouter; with an own key there, that provider's bill
-/// comes on top), or an object with their total (Perplexity).
-pub(super) fn cost(raw: &RawValue) -> Option<Money> {
-    const MOST: Money = Money::from_picos(1_000_000_000_000_000);
-    let m = Members::of(raw).ok()?;
-    let dollars = |raw: &RawValue| Money::parse(raw.get(), MOST);
-    let cost = m.get("cost")?;
-    let cost = Members::of(cost).map_or(dollars(cost), |parts| dollars(parts.get("total_cost")?))?;
-    if m.get("is_byok").is_none_or(|raw| raw.get() != "true") {
-        return Some(cost);
-    }
-    let theirs = inner(&m, "cost_details")?;
-    dollars(theirs.get("upstream_inference_cost")?).map(|theirs| cost.plus(theirs))
 }
 
 /// More cached than prompted means that the prompt count leaves the cached ones out (xAI); others are clamped.

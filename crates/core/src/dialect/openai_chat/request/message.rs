@@ -178,7 +178,7 @@ fn signature<'a>(call: &Members<'a>, function: &Members<'a>) -> Option<Opaque<'a
     let inside = |m: &Members<'a>, key: &str| m.get(key).and_then(|raw| Members::of(raw).ok());
     let google = inside(call, "extra_content").and_then(|extra| inside(&extra, "google"));
     let fields = inside(call, "provider_specific_fields");
-    [google.as_ref(), Some(function), fields.as_ref()]
+    [google.as_ref(), Some(call), Some(function), fields.as_ref()]
         .into_iter()
         .flatten()
         .find_map(|m| m.get("thought_signature").and_then(JsonStr::from_raw))

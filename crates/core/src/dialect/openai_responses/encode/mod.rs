@@ -9,8 +9,8 @@ mod tool;
 mod turn;
 
 use crate::dialect::{Encoded, Target};
-use crate::hub::{Aliases, Effort, Losses, Names, ReasoningMode, Request, Untranslatable};
-use crate::json::{Ext, Kind, Obj, kind, object};
+use crate::hub::{Aliases, Effort, Losses, Names, OutputFormat, ReasoningMode, Request, Untranslatable};
+use crate::json::{Ext, JsonStr, Kind, Obj, kind, object};
 use crate::name::glob;
 use crate::provider::ModelRule;
 
@@ -51,7 +51,16 @@ impl Encoder<'_> {
     fn fill(&mut self, o: &mut Obj<'_>) -> Result<(), Untranslatable> {
         self.settings(o)?;
         self.tools(o)?;
-        let conversation = self.conversation()?;
+        let mut conversation = self.conversation()?;
+        if matches!(self.request.output, OutputFormat::JsonObject) && !self.request.mentions("json") {
+            // The mode wants the word in the prompt.
+            self.losses.approx(self.names.format);
+            let text = conversation.instructions.get_or_insert_default();
+            if !text.is_empty() {
+                text.push(&JsonStr::written("\\n\\n"));
+            }
+            text.push(&JsonStr::written("Answer with one JSON object only, no other text."));
+        }
         if let Some(instructions) = &conversation.instructions {
             o.str("instructions", instructions);
         }
@@ -65,6 +74,11 @@ impl Encoder<'_> {
         let off = wish.mode == Some(ReasoningMode::Off) || wish.effort == Some(Effort::None);
         self.rule
             .is_some_and(|rule| rule.refuses.contains(&member) || (!off && rule.refuses_reasoning.contains(&member)))
+    }
+
+    /// Does the provider's form of the dialect lack this member, part or tool?
+    fn lacks(&self, what: &str) -> bool {
+        self.target.quirks.responses_lacks.contains(&what)
     }
 
     /// Does this model think at all?

@@ -16,8 +16,10 @@ const MAX_USER: usize = 64;
 impl Encoder<'_> {
     /// Everything but tools and input.
     pub(super) fn settings(&mut self, o: &mut Obj<'_>) -> Result<(), Untranslatable> {
-        o.bool("store", false);
-        if self.thinks() {
+        if !self.lacks("store") {
+            o.bool("store", false);
+        }
+        if self.thinks() && !self.lacks("include") {
             o.arr("include", |a| a.text(ENCRYPTED));
         }
         self.limit(o)?;
@@ -51,7 +53,7 @@ impl Encoder<'_> {
         let s = &self.request.sampling;
         for (name, value) in [("temperature", s.temperature), ("top_p", s.top_p)] {
             match value {
-                Some(_) if self.refuses(name) => self.losses.drop(name),
+                Some(_) if self.refuses(name) || self.lacks(name) => self.losses.drop(name),
                 Some(raw) => o.raw(name, raw.get()),
                 None => {}
             }
@@ -96,14 +98,15 @@ impl Encoder<'_> {
             self.losses.approx(if wish.effort.is_some() { self.names.effort } else { self.names.budget });
         }
         let hidden = self.request.ext.iter().any(|(key, raw)| key == "thinking.display" && raw.get() == "\"omitted\"");
-        if word.is_none() && (off || hidden) {
+        let shown = !off && !hidden && !self.lacks("reasoning.summary");
+        if word.is_none() && !shown {
             return;
         }
         o.obj("reasoning", |o| {
             if let Some(word) = word {
                 o.text("effort", word);
             }
-            if !off && !hidden {
+            if shown {
                 o.text("summary", "auto");
             }
         });
@@ -113,7 +116,7 @@ impl Encoder<'_> {
     fn word(&self, effort: Effort) -> Option<&'static str> {
         let at = [Effort::None, Effort::Minimal, Effort::Low, Effort::Medium, Effort::High, Effort::Xhigh, Effort::Max];
         let at = at.iter().position(|e| *e == effort)?;
-        self.target.quirks.effort_words.get(at).copied().flatten()
+        self.rule.and_then(|rule| rule.efforts).unwrap_or(self.target.quirks.effort_words).get(at).copied().flatten()
     }
 
     /// `text`: the shape of the answer, and how wordy it is.
@@ -133,6 +136,15 @@ impl Encoder<'_> {
         if format.is_none() && verbosity.is_none() {
             return Ok(());
         }
+        if self.lacks("text") {
+            if verbosity.is_some() {
+                self.losses.drop("verbosity");
+            }
+            if let Some(format) = format {
+                self.chat_format(format, o);
+            }
+            return Ok(());
+        }
         o.obj("text", |o| {
             if let Some(format) = format {
                 o.obj("format", |o| self.format(format, o));
@@ -142,6 +154,29 @@ impl Encoder<'_> {
             }
         });
         Ok(())
+    }
+
+    /// The shape of the answer as Chat has it; any object where no schema says more.
+    fn chat_format(&mut self, format: &OutputFormat<'_>, o: &mut Obj<'_>) {
+        o.obj("response_format", |o| {
+            o.text("type", "json_schema");
+            o.obj("json_schema", |o| {
+                let OutputFormat::JsonSchema { name, description, schema, ext, .. } = format else {
+                    self.losses.approx(self.names.format);
+                    o.text("name", "response");
+                    return o.raw("schema", r#"{"type":"object"}"#);
+                };
+                match name {
+                    Some(name) => o.str("name", name),
+                    None => o.text("name", "response"),
+                }
+                if let Some(description) = description {
+                    o.str("description", description);
+                }
+                o.raw("schema", schema.get());
+                self.left_over(self.names.format, ext);
+            });
+        });
     }
 
     /// A schema that strict mode would refuse goes without: altering it would alter its meaning.
@@ -183,6 +218,9 @@ impl Encoder<'_> {
 
     /// `standard_only` is Anthropic's word for `default`, and `speed: fast` its wish for priority.
     fn service_tier(&mut self, o: &mut Obj<'_>) {
+        if self.lacks("service_tier") && self.request.service_tier.is_some() {
+            return self.losses.drop("service_tier");
+        }
         let fast = self.request.ext.iter().any(|(key, raw)| key == "speed" && raw.get() == "\"fast\"");
         let Some(tier) = self.request.service_tier.as_ref().map(JsonStr::text).or(fast.then(|| "priority".into()))
         else {

@@ -24,6 +24,10 @@ impl<'r> Encoder<'r> {
     pub(super) fn tools(&mut self, o: &mut Obj<'_>) -> Result<(), Untranslatable> {
         let request = self.request;
         let mut offers = Vec::new();
+        if self.lacks("tool_choice") && matches!(request.tool_choice, Some(ToolChoice::None)) {
+            // What is not offered is not called.
+            return Ok(());
+        }
         for (at, tool) in request.tools.iter().enumerate() {
             offers.extend(self.offer(at, tool)?);
         }
@@ -38,6 +42,10 @@ impl<'r> Encoder<'r> {
             }
             return Ok(());
         }
+        if offers.len() > self.target.quirks.max_tools {
+            let what = format!("{} tools, but the target takes at most {}", offers.len(), self.target.quirks.max_tools);
+            return Err(Untranslatable::new("tools", what));
+        }
         let mut searching = false;
         o.arr("tools", |a| {
             for offer in &offers {
@@ -49,9 +57,17 @@ impl<'r> Encoder<'r> {
                 self.write_offer(offer, a);
             }
         });
-        self.choice(o);
+        if !self.lacks("tool_choice") {
+            self.choice(o);
+        } else if !matches!(request.tool_choice, None | Some(ToolChoice::Auto)) {
+            self.losses.drop("tool_choice");
+        }
         if request.parallel_tool_calls == Some(false) {
-            o.bool("parallel_tool_calls", false);
+            if self.lacks("parallel_tool_calls") {
+                self.losses.drop(self.names.parallel);
+            } else {
+                o.bool("parallel_tool_calls", false);
+            }
         }
         Ok(())
     }
@@ -65,6 +81,10 @@ impl<'r> Encoder<'r> {
                     }
                     Offer::Function(tool, self.described(description.as_ref(), ext))
                 }
+                Tool::Custom { .. } if self.lacks("custom") => {
+                    let what = "the target has no free-text tools";
+                    return Err(Untranslatable::new(format!("tools[{at}]"), what));
+                }
                 Tool::Custom { .. } | Tool::Hosted { .. } => Offer::Custom(tool),
             }));
         };
@@ -73,7 +93,7 @@ impl<'r> Encoder<'r> {
             let name = name.as_ref().map_or_else(|| JsonStr::written(documented.name), JsonStr::borrowed);
             return Ok(Some(Offer::Documented(name, documented)));
         }
-        if let Some((_, ours)) = HOSTED.iter().find(|(prefix, _)| kind.starts_with(prefix)) {
+        if let Some((_, ours)) = HOSTED.iter().find(|(prefix, ours)| kind.starts_with(prefix) && !self.lacks(ours)) {
             self.losses.approx(format!("tools.{kind}"));
             return Ok(Some(Offer::Hosted(ours, Members::of(raw).unwrap_or_default())));
         }

@@ -289,6 +289,9 @@ impl<'r> Encoder<'r> {
         let title = document.title.as_ref().filter(|t| !t.is_empty());
         let cache = self.mark(document.cache);
         let name = title.map_or_else(|| JsonStr::written("document.pdf"), JsonStr::borrowed);
+        if self.lacks("input_file") && !matches!(document.source, MediaSource::Blocks(_) | MediaSource::Text(_)) {
+            return Err(Untranslatable::new(format!("{place}.source"), "the target takes no documents; send text"));
+        }
         let source = match &document.source {
             MediaSource::Base64 { media_type, data } => {
                 let media_type = if media_type.is_empty() { "application/pdf" } else { media_type.as_ref() };

@@ -5,7 +5,7 @@ mod stream;
 
 use memchr::memmem;
 
-use crate::hub::{Aliases, Citation, Event, Stop, StopReason, Usage, is_other_service};
+use crate::hub::{Aliases, Citation, Event, Stop, StopReason, Usage, is_other_service, reported_cost};
 use crate::json::{JsonStr, Members, RawValue, WireError};
 use crate::provider::Quirks;
 
@@ -27,16 +27,20 @@ pub fn decode_reply<'a>(body: &'a str, quirks: &Quirks, aliases: &Aliases) -> Re
     Ok(events)
 }
 
-/// Token counts: the totals here include their parts.
-fn usage(response: &mut Members<'_>) -> Usage {
+/// Token counts: the totals here include their parts. With `cost` the provider's own bill is read, too.
+fn usage(response: &mut Members<'_>, cost: bool) -> Usage {
     let beyond_tokens = is_other_service(response.get("service_tier"));
+    let reported_cost = response.get("usage").filter(|_| cost).and_then(reported_cost);
     let Ok(Some(mut m)) = response.take_object("usage") else { return Usage::default() };
     let detail = |group: &str, key: &str| {
         let m: Option<Members<'_>> = m.get(group).and_then(|raw| Members::of(raw).ok());
         m.and_then(|mut m| m.take_u64(key).ok().flatten())
     };
-    let read = detail("input_tokens_details", "cached_tokens");
-    let write = detail("input_tokens_details", "cache_write_tokens");
+    // Perplexity has Anthropic's names for them.
+    let read = detail("input_tokens_details", "cached_tokens")
+        .or_else(|| detail("input_tokens_details", "cache_read_input_tokens"));
+    let write = detail("input_tokens_details", "cache_write_tokens")
+        .or_else(|| detail("input_tokens_details", "cache_creation_input_tokens"));
     let reasoning = detail("output_tokens_details", "reasoning_tokens");
     let input = m.take_u64("input_tokens").ok().flatten();
     let cached = read.unwrap_or(0).saturating_add(write.unwrap_or(0));
@@ -46,6 +50,7 @@ fn usage(response: &mut Members<'_>) -> Usage {
         cache_write: write,
         output: m.take_u64("output_tokens").ok().flatten(),
         reasoning,
+        reported_cost,
         beyond_tokens,
         ..Usage::default()
     }
@@ -89,6 +94,17 @@ fn citation(raw: &RawValue, from: u64) -> Option<Citation<'_>> {
     let range = at("start_index").zip(at("end_index"));
     let mut text = |key: &str| m.take_str(key).ok().flatten().filter(|s| !s.is_empty());
     Some(Citation { url: text("url")?, title: text("title"), cited_text: None, range })
+}
+
+/// What an item of search results found (Perplexity): `{"results": [{"url", "title", ..}]}`.
+fn found(item: &mut Members<'_>) -> Vec<Citation<'static>> {
+    let results = item.take_array("results").ok().flatten().unwrap_or_default();
+    let source = |raw: &RawValue| {
+        let mut m = Members::of(raw).ok()?;
+        let mut text = |key: &str| m.take_str(key).ok().flatten().filter(|s| !s.is_empty()).map(JsonStr::into_owned);
+        Some(Citation { url: text("url")?, title: text("title"), cited_text: None, range: None })
+    };
+    results.into_iter().filter_map(source).collect()
 }
 
 /// A member that holds text, if it does.

@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::hub::{Aliases, BlockStart, Delta, ErrorKind, Event, Opaque, OpaqueKind, ToolKind, Unwrap, Usage};
+use crate::hub::{Aliases, BlockStart, Citation, Delta, ErrorKind, Event, Opaque, OpaqueKind, ToolKind, Unwrap, Usage};
 use crate::json::{JsonStr, Kind, Members, RawValue, kind};
 use crate::provider::Quirks;
 use crate::upstream_error;
 
 use super::item::{Block, Item, Slot};
-use super::{citation, lenient, stop, usage, used_tools};
+use super::{citation, found, lenient, stop, usage, used_tools};
 
 /// Turns the stream of one reply into hub events.
 #[derive(Debug)]
@@ -27,6 +27,10 @@ pub struct StreamDecoder {
     chars: u64,
     /// Encrypted reasoning waits for the next item: its phase rides along.
     held: Option<(u32, Opaque<'static>)>,
+    /// What searches found, told with the answer where it cites nothing itself.
+    sources: Vec<Citation<'static>>,
+    /// The provider says what a reply costs.
+    reports_cost: bool,
     /// A free-text tool that went out as a function, by the key of its call.
     unwraps: Vec<(u32, Unwrap)>,
 }
@@ -40,7 +44,7 @@ enum Phase {
 
 impl StreamDecoder {
     /// A decoder for one reply.
-    pub fn new(_quirks: &Quirks, aliases: Aliases) -> Self {
+    pub fn new(quirks: &Quirks, aliases: Aliases) -> Self {
         Self {
             aliases,
             phase: Phase::New,
@@ -49,6 +53,8 @@ impl StreamDecoder {
             calls: false,
             chars: 0,
             held: None,
+            sources: Vec::new(),
+            reports_cost: quirks.reports_cost,
             unwraps: Vec::new(),
         }
     }
@@ -304,6 +310,10 @@ impl StreamDecoder {
                 self.reasoning(index, &mut item, out);
                 return;
             }
+            "search_results" => {
+                self.sources.extend(found(&mut item));
+                out.push(Event::Ping);
+            }
             _ => out.push(Event::Ping),
         }
         self.finish_item(index, out);
@@ -324,9 +334,12 @@ impl StreamDecoder {
                 continue;
             };
             let (key, from) = (block.key, block.from);
-            for raw in part.take_array("annotations").ok().flatten().unwrap_or_default() {
-                out.extend(citation(raw, from).map(|citation| Event::Citation { key, citation }));
+            let mut told: Vec<_> = part.take_array("annotations").ok().flatten().unwrap_or_default();
+            let mut cited = told.drain(..).filter_map(|raw| citation(raw, from)).peekable();
+            if cited.peek().is_none() {
+                out.extend(self.sources.drain(..).map(|citation| Event::Citation { key, citation }));
             }
+            out.extend(cited.map(|citation| Event::Citation { key, citation }));
         }
     }
 
@@ -392,7 +405,7 @@ impl StreamDecoder {
         let status = if status.is_empty() { JsonStr::owned(kind) } else { status };
         let status = if kind == "incomplete" { JsonStr::written("incomplete") } else { status };
         let stop = stop(status, response, self.calls);
-        let mut usage = usage(response);
+        let mut usage = usage(response, self.reports_cost);
         usage.beyond_tokens |= tools;
         out.push(Event::Stop(stop));
         out.push(Event::Usage(usage));
@@ -401,7 +414,7 @@ impl StreamDecoder {
     }
 
     fn failed<'f>(&mut self, response: &mut Members<'f>, data: &'f str, out: &mut Vec<Event<'f>>) {
-        let usage = usage(response);
+        let usage = usage(response, self.reports_cost);
         if !usage.is_unknown() {
             out.push(Event::Usage(usage));
         }
