@@ -5,7 +5,7 @@ use apex_core::hub::{Block, Reply};
 use apex_core::provider::Quirks;
 use proptest::prelude::*;
 
-use super::{context, folded, json, read, sequenced, streamed, whole};
+use super::{context, folded, read, sequenced, streamed, whole};
 use crate::harness::{Run, catalog, post};
 
 /// Blocks of a Messages reply.
@@ -34,6 +34,12 @@ fn seen(reply: &Reply) -> (String, String, Vec<(String, String)>) {
         }
     }
     all
+}
+
+/// JSON by its grammar: a number may be too large to be read.
+fn sound(bytes: &[u8]) {
+    let read = serde_json::from_slice::<&serde_json::value::RawValue>(bytes);
+    assert!(read.is_ok(), "{}", String::from_utf8_lossy(bytes));
 }
 
 proptest! {
@@ -81,12 +87,12 @@ proptest! {
             if let Ok(request) = decode_request(Dialect::Cohere, body) {
                 for to in Dialect::ALL {
                     if let Ok(encoded) = encode_request(to, &request, &target) {
-                        json(&encoded.body);
+                        sound(&encoded.body);
                     }
                 }
             }
             if let Ok(Ok(encoded)) = dialect::rewrite_request(Dialect::Cohere, body, &target) {
-                json(&encoded.body);
+                sound(&encoded.body);
             }
         }
     }
