@@ -3,6 +3,7 @@
 import json
 
 import anthropic
+import cohere
 import openai
 import pytest
 from conftest import TOKEN, URL, header
@@ -31,8 +32,9 @@ RICHEST = {
     "perplexity-ai/chat/completions": "perplexity-ai/v1/responses",
 }
 WAYS = [("openai", *way) for way in PLACES] + [
-    # Cohere's own dialect is not played by the upstream here.
-    ("anthropic", model, RICHEST.get(place, place), sent) for model, place, sent in PLACES if "cohere" not in model
+    # Cohere's own dialect has a path, and names without a prefix.
+    ("anthropic", model, *(("cohere/v2/chat", None) if "cohere" in model else (RICHEST.get(place, place), sent)))
+    for model, place, sent in PLACES
 ]
 
 
@@ -69,6 +71,21 @@ def test_a_provider_key_in_the_request(upstream):
     client = anthropic.Anthropic(api_key="sk-own", base_url=URL, max_retries=0, default_headers=headers)
     client.messages.create(model="claude-opus-4.7#anthropic", max_tokens=100, messages=messages)
     assert header(upstream.one(), "x-api-key") == ["sk-own"]
+
+
+def test_cohere_clients(upstream):
+    client = cohere.ClientV2(api_key=TOKEN, base_url=URL)
+    for model, place in [("command-a#cohere", "cohere/v2/chat"), ("claude-opus-4.7#anthropic", "anthropic/v1/messages")]:
+        reply = client.chat(model=model, messages=[{"role": "user", "content": "hi"}])
+        assert reply.message.content[0].text == "Echo: hi"
+        request = upstream.one()
+        assert request["target"] == f"/v1/acct/gw/{place}"
+        assert json.loads(request["body"])["model"] == model.split("#")[0]
+        assert header(request, "cf-aig-authorization") == [f"Bearer {TOKEN}"]
+        assert header(request, "authorization") == []
+        upstream.clear()
+    reply = client.embed(model="embed-v4.0#cohere", texts=["a"], input_type="search_query", embedding_types=["float"])
+    assert reply.embeddings.float_ and upstream.one()["target"] == "/v1/acct/gw/cohere/v2/embed"
 
 
 def test_streams(oai, upstream):

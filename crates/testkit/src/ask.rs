@@ -96,6 +96,31 @@ impl Ask {
         ask
     }
 
+    pub(crate) fn cohere(body: &Value) -> Self {
+        let mut ask = Self::common(body);
+        for message in array(&body["messages"]) {
+            let role = text(&message["role"]);
+            if role == "tool" {
+                ask.items.push(Item::Result(cohere_result(&message["content"])));
+                continue;
+            }
+            ask.content(role, &message["content"]);
+            ask.items.extend(array(&message["tool_calls"]).iter().map(|_| Item::Call));
+        }
+        ask.tools =
+            array(&body["tools"]).iter().map(|tool| Tool::new(&tool["function"], "parameters", false)).collect();
+        ask.choice = Choice::mode(&text(&body["tool_choice"]).to_lowercase());
+        if body["response_format"]["type"] == "json_object" {
+            ask.schema = Some(body["response_format"]["json_schema"].clone());
+        }
+        ask.max_tokens = body["max_tokens"].as_u64();
+        ask.stops = strings(&body["stop_sequences"]);
+        if body["thinking"]["type"] == "enabled" {
+            ask.thinking = Thinking::On;
+        }
+        ask
+    }
+
     pub(crate) fn messages(body: &Value) -> Self {
         let mut ask = Self::common(body);
         let system = flatten(&body["system"]);
@@ -351,6 +376,17 @@ pub(crate) fn flatten(content: &Value) -> String {
         _ => text(&part["text"]).to_owned(),
     });
     parts.collect::<Vec<_>>().join("\n")
+}
+
+/// A string, or the texts and the documents' data of a list of parts.
+fn cohere_result(content: &Value) -> String {
+    let document = |part: &Value| {
+        let data = &part["document"]["data"];
+        let said = data.as_str().unwrap_or_else(|| text(&part["text"]));
+        if data.is_object() { data.to_string() } else { said.to_owned() }
+    };
+    let parts = array(content).iter().map(document);
+    content.as_str().map_or_else(|| parts.collect::<Vec<_>>().join("\n"), str::to_owned)
 }
 
 pub(crate) fn text(value: &Value) -> &str {

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::ask::Ask;
 use crate::dialect::anthropic::Messages;
 use crate::dialect::chat::Chat;
+use crate::dialect::cohere::{self, Cohere};
 use crate::dialect::error::{Envelope, Failure};
 use crate::dialect::gemini::Gemini;
 use crate::dialect::responses::Responses;
@@ -22,6 +23,9 @@ use crate::upstream::Recorded;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Route {
     Chat,
+    Cohere,
+    CohereEmbed,
+    CohereRerank,
     Completions,
     CountTokens,
     Echo,
@@ -81,7 +85,8 @@ impl<'a> Turn<'a> {
     }
 
     fn streamed(&self) -> bool {
-        let streams = matches!(self.route, Route::Chat | Route::Completions | Route::Messages | Route::Responses);
+        let streams =
+            matches!(self.route, Route::Chat | Route::Cohere | Route::Completions | Route::Messages | Route::Responses);
         (streams && self.body["stream"] == true) || self.route == Route::GeminiStream
     }
 
@@ -89,10 +94,16 @@ impl<'a> Turn<'a> {
         if matches!(self.route, Route::Gemini | Route::GeminiCount | Route::GeminiStream) {
             return Envelope::Google;
         }
+        if matches!(self.route, Route::Cohere | Route::CohereEmbed | Route::CohereRerank) {
+            return Envelope::Cohere;
+        }
         let anthropic = match self.route {
             Route::CountTokens | Route::Messages => true,
             Route::Models | Route::Echo => self.request.header("anthropic-version").is_some(),
             Route::Chat
+            | Route::Cohere
+            | Route::CohereEmbed
+            | Route::CohereRerank
             | Route::Completions
             | Route::Embeddings
             | Route::Gemini
@@ -111,9 +122,12 @@ impl<'a> Turn<'a> {
         }
         match self.route {
             Route::Chat => strict::chat::check(self.request, &self.body),
+            Route::Cohere => strict::cohere::check(self.request, &self.body),
             Route::CountTokens | Route::Messages => strict::messages::check(self.request, &self.body),
             Route::Gemini | Route::GeminiStream => strict::gemini::check(self.request, &self.body),
-            Route::Completions
+            Route::CohereEmbed
+            | Route::CohereRerank
+            | Route::Completions
             | Route::GeminiCount
             | Route::Echo
             | Route::Embeddings
@@ -202,6 +216,9 @@ impl<'a> Turn<'a> {
                 let reply = self.reply(&Ask::chat(body));
                 Chat { model, reply: &reply, reasoner: self.tokens.reasoner, body }.document()
             }
+            Route::Cohere => Cohere { reply: &self.reply(&Ask::cohere(body)), body }.document(),
+            Route::CohereEmbed => cohere::embed(body),
+            Route::CohereRerank => cohere::rerank(body),
             Route::Completions => others::completion(model, body),
             Route::CountTokens => others::count_tokens(body),
             Route::Echo => others::other(self.request),
@@ -214,7 +231,7 @@ impl<'a> Turn<'a> {
                 let id = id.strip_prefix('/').filter(|id| !id.is_empty());
                 match self.envelope() {
                     Envelope::Anthropic => others::anthropic_models(id),
-                    Envelope::Google | Envelope::OpenAi => others::openai_models(id),
+                    Envelope::Cohere | Envelope::Google | Envelope::OpenAi => others::openai_models(id),
                 }
             }
             Route::Moderations => others::moderation(model, body),
@@ -259,11 +276,14 @@ impl<'a> Turn<'a> {
                 let reply = self.reply(&Ask::chat(body));
                 Chat { model, reply: &reply, reasoner: self.tokens.reasoner, body }.events()
             }
+            Route::Cohere => Cohere { reply: &self.reply(&Ask::cohere(body)), body }.events(),
             Route::Completions => others::completion_events(model, body),
             Route::Messages => Messages { model, reply: &self.reply(&Ask::messages(body)) }.events(),
             Route::Responses => Responses { model, reply: &self.reply(&Ask::responses(body)) }.events(),
             Route::GeminiStream => Gemini { model, reply: &self.reply(&Ask::gemini(body)) }.events(),
-            Route::CountTokens
+            Route::CohereEmbed
+            | Route::CohereRerank
+            | Route::CountTokens
             | Route::Echo
             | Route::Embeddings
             | Route::Gemini
@@ -283,12 +303,14 @@ impl<'a> Turn<'a> {
         let mut headers = vec![header("Date", "Sat, 21 Nov 2026 12:00:00 GMT"), header("Server", "cloudflare")];
         let own: &[(&str, &str)] = match self.envelope() {
             Envelope::Anthropic => &ANTHROPIC_HEADERS,
-            Envelope::Google => &[],
+            Envelope::Cohere | Envelope::Google => &[],
             Envelope::OpenAi => &OPENAI_HEADERS,
         };
         headers.extend(own.iter().map(|(name, value)| header(name, value)));
         headers.push(match self.envelope() {
             Envelope::Anthropic => header("request-id", &id),
+            // It stands in the body of errors.
+            Envelope::Cohere => header("x-debug-trace-id", &id),
             Envelope::Google | Envelope::OpenAi => header("x-request-id", &id),
         });
         if is_cloudflare(self.request.path()) {
@@ -362,7 +384,7 @@ fn is_cloudflare(path: &str) -> bool {
     matches!(segments.as_slice(), ["v1", _, _, slug, _, ..] if CLOUDFLARE_SLUGS.contains(slug))
 }
 
-const ROUTES: [(&str, Route); 11] = [
+const ROUTES: [(&str, Route); 14] = [
     (":generateContent", Route::Gemini),
     (":streamGenerateContent", Route::GeminiStream),
     (":countTokens", Route::GeminiCount),
@@ -374,6 +396,9 @@ const ROUTES: [(&str, Route); 11] = [
     ("/completions", Route::Completions),
     ("/moderations", Route::Moderations),
     ("/models", Route::Models),
+    ("/v2/chat", Route::Cohere),
+    ("/v2/embed", Route::CohereEmbed),
+    ("/v2/rerank", Route::CohereRerank),
 ];
 
 const CLOUDFLARE_SLUGS: [&str; 15] = [

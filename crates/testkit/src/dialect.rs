@@ -2,6 +2,7 @@
 
 pub(crate) mod anthropic;
 pub(crate) mod chat;
+pub(crate) mod cohere;
 pub(crate) mod error;
 pub(crate) mod gemini;
 pub(crate) mod others;
@@ -22,7 +23,7 @@ pub(crate) enum Phase {
     End,
 }
 
-/// The name Anthropic and Responses put on every event.
+/// The name Anthropic, Cohere and Responses put on every event.
 fn named(phase: Phase, name: &str, data: &crate::json::Json) -> Event {
     Event { phase, text: format!("event: {name}\ndata: {}\n\n", data.as_str()) }
 }

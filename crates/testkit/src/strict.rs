@@ -2,6 +2,7 @@
 //! that production requests fail on. Asked for by a `/strict/` in the path.
 
 pub(crate) mod chat;
+pub(crate) mod cohere;
 pub(crate) mod gemini;
 pub(crate) mod messages;
 

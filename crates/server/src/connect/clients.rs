@@ -176,4 +176,12 @@ wire_api = "responses"
         env: "export ANTHROPIC_BASE_URL=\"{url}\"\nexport ANTHROPIC_AUTH_TOKEN=\"$\u{7b}{token_env}\u{7d}\"\n",
         note: "Ask for {model}.",
     },
+    Client {
+        name: "cohere-sdk",
+        what: "Cohere's SDKs and what is built on them (Cohere v2)",
+        model: "command-a-03-2025#cohere",
+        files: &[],
+        env: "export CO_API_URL=\"{url}\"\nexport CO_API_KEY=\"$\u{7b}{token_env}\u{7d}\"\n",
+        note: "Ask for {model}. `CO_API_URL` is read by Python's SDK; JavaScript's takes `environment: \"{url}\"` beside its token.",
+    },
 ];

@@ -7,6 +7,7 @@ use crate::strict::Refusal;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Envelope {
     Anthropic,
+    Cohere,
     Google,
     OpenAi,
 }
@@ -71,6 +72,10 @@ impl Failure {
     pub(crate) fn context(envelope: Envelope) -> Self {
         let message = match envelope {
             Envelope::Anthropic => "prompt is too long: 210000 tokens > 200000 maximum",
+            Envelope::Cohere => {
+                "too many tokens: size limit exceeded by 10000 tokens. Try using shorter or fewer inputs. The limit for \
+                 this model is 200000 tokens."
+            }
             Envelope::Google => "The input token count (210000) exceeds the maximum number of tokens allowed (200000).",
             Envelope::OpenAi => {
                 "This model's maximum context length is 200000 tokens. However, your messages resulted in 210000 tokens. \
@@ -117,6 +122,7 @@ impl Failure {
                 let error = obj! { "type": self.anthropic, "message": &self.message };
                 obj! { "type": "error", "error": error, "request_id": request_id }
             }
+            Envelope::Cohere => obj! { "message": &self.message, "id": request_id },
             Envelope::Google => {
                 let status = match self.status {
                     401 => "UNAUTHENTICATED",
@@ -143,6 +149,10 @@ impl Failure {
         let body = self.body(envelope, request_id);
         match envelope {
             Envelope::Anthropic => named(Phase::End, "error", &body),
+            Envelope::Cohere => {
+                let delta = obj! { "finish_reason": "ERROR", "error": &self.message };
+                named(Phase::End, "message-end", &obj! { "type": "message-end", "delta": delta })
+            }
             Envelope::Google | Envelope::OpenAi => unnamed(Phase::End, body.as_str()),
         }
     }

@@ -37,7 +37,7 @@ pub(crate) fn embeddings(model: &str, body: &Value) -> Json {
 }
 
 /// Numbers that depend on the text only; multiples of 1/256, so that they survive any printing.
-fn vector(input: &str, size: usize) -> Vec<f32> {
+pub(crate) fn vector(input: &str, size: usize) -> Vec<f32> {
     let seed = fnv(input.as_bytes());
     (0..size)
         .map(|k| {

@@ -1,6 +1,7 @@
 //! The upstream seen from a raw socket.
 
 mod answers;
+mod cohere;
 mod dialects;
 #[cfg(test)] // so that clippy takes its helpers for what they are
 mod peer;

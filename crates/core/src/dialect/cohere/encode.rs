@@ -152,8 +152,12 @@ impl<'r> Context<'r> {
     fn output(&mut self, o: &mut Obj<'_>) -> Result<(), Untranslatable> {
         match &self.request.output {
             OutputFormat::Text => {}
-            OutputFormat::JsonObject => o.obj("response_format", |o| o.text("type", "json_object")),
             // Structured output and tools exclude each other there.
+            OutputFormat::JsonObject if !self.request.tools.is_empty() => {
+                self.losses.approx("response_format");
+                self.notes.push("Answer with one JSON object, and nothing else.".to_owned());
+            }
+            OutputFormat::JsonObject => o.obj("response_format", |o| o.text("type", "json_object")),
             OutputFormat::JsonSchema { schema, .. } if !self.request.tools.is_empty() => {
                 self.losses.approx("response_format");
                 self.notes

@@ -68,6 +68,7 @@ fn status(failure: &Failure) -> StatusCode {
         ErrorKind::Overloaded | ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         ErrorKind::Permission => StatusCode::FORBIDDEN,
         ErrorKind::BadAnswer => StatusCode::BAD_GATEWAY,
+        ErrorKind::ServerError if (500..=504).contains(&failure.status.as_u16()) => failure.status,
         ErrorKind::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
         ErrorKind::Timeout => StatusCode::GATEWAY_TIMEOUT,
         ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
