@@ -110,7 +110,9 @@ pub const ROWS: &[Row] = &[
     Row {
         id: "google-ai-studio",
         note: None,
-        // <https://ai.google.dev/gemini-api/docs/openai>
+        // <https://ai.google.dev/gemini-api/docs/openai>; embeddings in OpenAI's form since its first day,
+        // <https://developers.googleblog.com/gemini-is-now-accessible-from-the-openai-library>. Cloudflare keeps what
+        // follows the host.
         endpoints: &["embeddings", "images/generations", "models/{model}:countTokens"],
         paths: &[
             ("chat/completions", "/openai/chat/completions"),
@@ -228,7 +230,8 @@ pub const ROWS: &[Row] = &[
     Row {
         id: "cohere",
         note: None,
-        // <https://docs.cohere.com/docs/compatibility-api>, <https://docs.cohere.com/v2/reference/rerank>,
+        // Chat and embeddings in OpenAI's form: <https://docs.cohere.com/docs/compatibility-api>, also behind Cloudflare,
+        // which keeps what follows the host. <https://docs.cohere.com/v2/reference/rerank>,
         // <https://docs.cohere.com/v2/reference/embed>. What is no part of version 2 is in version 1.
         endpoints: &["embeddings", "rerank", "v2/embed", "v2/rerank"],
         paths: &[
@@ -323,7 +326,8 @@ pub const ROWS: &[Row] = &[
     Row {
         id: "workers-ai",
         note: None,
-        // <https://developers.cloudflare.com/workers-ai/configuration/open-ai-compatibility/>
+        // Chat and embeddings: <https://developers.cloudflare.com/workers-ai/configuration/open-ai-compatibility/>; the
+        // same paths at AI Gateway: <https://developers.cloudflare.com/ai-gateway/usage/providers/workersai/>.
         endpoints: &["embeddings"],
         paths: &[],
         models: &[],
