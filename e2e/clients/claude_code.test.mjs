@@ -84,7 +84,7 @@ for (const [provider, name] of [['anthropic', 'claude-sonnet-4-6'], ['openai', '
       // Two turns and nothing else: no retry, no fallback to a request without streaming.
       assert.equal(requests.length, 2, JSON.stringify(requests.map((r) => r.target)));
       assert.ok(requests.every((request) => request.body.stream === true && request.body.model === name));
-      const ending = DIRECT || provider === 'anthropic' ? /\/messages(\?|$)/ : /\/chat\/completions(\?|$)/;
+      const ending = DIRECT || provider === 'anthropic' ? /\/messages(\?|$)/ : /\/responses(\?|$)/;
       assert.ok(requests.every((request) => ending.test(request.target)));
     });
 

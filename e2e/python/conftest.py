@@ -29,6 +29,14 @@ WEATHER = {
     "additionalProperties": False,
 }
 
+# One model for each dialect of an upstream, and one more of each that thinks.
+EACH_DIALECT = {
+    "chat": "llama-4-70b{}#only-chat",
+    "messages": "claude-sonnet-4-6{}#only-messages",
+    "responses": "gpt-5.5{}#only-responses",
+    "gemini": "gemini-3.5-pro{}#only-gemini",
+}
+
 gateway_only = pytest.mark.skipif(DIRECT, reason="only a gateway does this")
 
 

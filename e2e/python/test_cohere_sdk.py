@@ -37,7 +37,7 @@ def texts(message):
 @pytest.mark.parametrize("model", EVERY)
 def test_text(co, upstream, model):
     messages = [{"role": "system", "content": "be brief"}, *user("hi")]
-    reply = co.chat(model=model, messages=messages, temperature=0.5, max_tokens=200, stop_sequences=["END"])
+    reply = co.chat(model=model, messages=messages, temperature=1.0, max_tokens=200, stop_sequences=["END"])
     assert texts(reply.message) == "Echo: hi | system: be brief"
     assert reply.finish_reason == "COMPLETE"
     assert reply.usage.tokens.input_tokens > 0 and reply.usage.tokens.output_tokens > 0

@@ -167,9 +167,9 @@ def test_a_provider_key_in_the_request(upstream, model):
 
 
 MODELS = [
-    ("gpt-4#openai", "/openai/strict/v1/chat/completions"),
-    ("gpt-3.5-turbo#openai", "/openai/strict/v1/chat/completions"),
-    ("gpt-5.3-codex#openai", "/openai/strict/v1/chat/completions"),
+    ("gpt-4#openai", "/openai/strict/v1/"),
+    ("gpt-3.5-turbo#openai", "/openai/strict/v1/"),
+    ("gpt-5.3-codex#openai", "/openai/strict/v1/"),
     ("claude-3-5-sonnet-20241022#anthropic", "/anthropic/strict/v1/messages"),
     ("claude-opus-4.7#anthropic", "/anthropic/strict/v1/messages"),
     ("claude-sonnet-4-6#anthropic", "/anthropic/strict/v1/messages"),

@@ -4,7 +4,8 @@ import { configuration, startWorker } from './host.mjs';
 
 const [dist, file, ...options] = process.argv.slice(2);
 const at = options.indexOf('--port');
-const { listen: _, gateway_token: token, cloudflare = {}, ...config } = configuration(file, process.env);
+// The Worker keeps no replies.
+const { listen: _, gateway_token: token, responses: __, cloudflare = {}, ...config } = configuration(file, process.env);
 const { account_id: ACCOUNT_ID, gateway_id: GATEWAY_ID, ...gateway } = cloudflare;
 const vars = ACCOUNT_ID ? { ACCOUNT_ID, GATEWAY_ID } : {};
 const worker = await startWorker({

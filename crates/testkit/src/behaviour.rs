@@ -125,6 +125,7 @@ impl<'a> Turn<'a> {
             Route::Cohere => strict::cohere::check(self.request, &self.body),
             Route::CountTokens | Route::Messages => strict::messages::check(self.request, &self.body),
             Route::Gemini | Route::GeminiStream => strict::gemini::check(self.request, &self.body),
+            Route::Responses => strict::responses::check(self.request, &self.body),
             Route::CohereEmbed
             | Route::CohereRerank
             | Route::Completions
@@ -132,8 +133,7 @@ impl<'a> Turn<'a> {
             | Route::Echo
             | Route::Embeddings
             | Route::Models
-            | Route::Moderations
-            | Route::Responses => Ok(()),
+            | Route::Moderations => Ok(()),
         }
     }
 

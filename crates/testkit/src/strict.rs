@@ -5,6 +5,7 @@ pub(crate) mod chat;
 pub(crate) mod cohere;
 pub(crate) mod gemini;
 pub(crate) mod messages;
+pub(crate) mod responses;
 
 use serde_json::Value;
 

@@ -94,7 +94,7 @@ impl Responses<'_> {
     fn stream_call(&self, writer: &mut Writer, at: usize, k: usize, call: &Call) {
         let open = self.call(k, call, "", "in_progress");
         writer.push(Phase::Open, "response.output_item.added", &[("output_index", at.into()), ("item", open)]);
-        let id = self.item_id(&format!("fc{k}"));
+        let id = self.call_item(k, call);
         let place = [("item_id", Json::from(id)), ("output_index", at.into())];
         let (delta, done, full) = if call.custom {
             ("response.custom_tool_call_input.delta", "response.custom_tool_call_input.done", "input")
@@ -140,7 +140,7 @@ impl Responses<'_> {
     fn call(&self, k: usize, call: &Call, said: &str, status: &str) -> Json {
         let (kind, member) = if call.custom { ("custom_tool_call", "input") } else { ("function_call", "arguments") };
         Json::object(&[
-            ("id", self.item_id(&format!("fc{k}")).into()),
+            ("id", self.call_item(k, call).into()),
             ("type", kind.into()),
             ("status", status.into()),
             ("call_id", format!("call_{}{k:04}", self.reply.id).into()),
@@ -182,6 +182,10 @@ impl Responses<'_> {
             "output_tokens_details": obj! { "reasoning_tokens": usage.reasoning },
             "total_tokens": usage.prompt + usage.output,
         }
+    }
+
+    fn call_item(&self, k: usize, call: &Call) -> String {
+        self.item_id(&format!("{}{k}", if call.custom { "ctc" } else { "fc" }))
     }
 
     fn item_id(&self, kind: &str) -> String {

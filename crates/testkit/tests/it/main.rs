@@ -6,3 +6,4 @@ mod dialects;
 #[cfg(test)] // so that clippy takes its helpers for what they are
 mod peer;
 mod recording;
+mod responses;
