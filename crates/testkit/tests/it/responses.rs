@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 use crate::peer::Peer;
 
 fn with(mut body: Value, member: &str, value: Value) -> Value {
-    body.as_object_mut().unwrap().insert(member.to_owned(), value);
+    if let Some(object) = body.as_object_mut() {
+        object.insert(member.to_owned(), value);
+    }
     body
 }
 
