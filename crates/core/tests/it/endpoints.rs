@@ -212,6 +212,7 @@ fn counted(run: &Run) -> (u64, bool) {
     (reply["input_tokens"].as_u64().unwrap(), marked)
 }
 
+/// Never an error for want of an endpoint, never a paid completion in its place (pitfall 105).
 #[test]
 fn counts_are_relayed_or_estimated() {
     let mut run = count("claude-sonnet-4-6#anthropic");
@@ -227,6 +228,10 @@ fn counts_are_relayed_or_estimated() {
         assert_eq!(run.header("x-apex-provider"), model.split_once('#').unwrap().1);
         assert_eq!(run.ended(), ("completed", Some(200), false));
     }
+    // The system prompt and the tools count, too.
+    let bare = r#"{"model":"m#groq","messages":[{"role":"user","content":"hello there"}]}"#;
+    let bare = Run::begin(&catalog(&settings()), post("/v1/messages/count_tokens", &[]), bare);
+    assert!(counted(&bare).0 + 8 < counted(&count("m#groq")).0, "{}", bare.text());
     let body = r#"{"model":"m#mistral","input":"hello there","instructions":"Be brief."}"#;
     let run = Run::begin(&catalog(&settings()), post("/v1/responses/input_tokens", &[]), body);
     assert!(counted(&run).1 && run.text().contains(r#""object":"response.input_tokens""#), "{}", run.text());

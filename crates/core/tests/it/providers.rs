@@ -1,6 +1,8 @@
 //! Every provider, both ways: what exactly goes out. The golden files are read beside the provider table of the design;
 //! each begins with its URLs.
 
+mod documented;
+
 use std::fmt::Write;
 
 use apex_core::provider::table::ROWS;

@@ -1,4 +1,4 @@
-//! Thought signatures and foreign state over two turns (pitfalls 74 to 77).
+//! Thought signatures and foreign state over two turns (pitfalls 74-77).
 
 use apex_core::dialect::{Dialect, encode_reply};
 use apex_core::hub::Reply;

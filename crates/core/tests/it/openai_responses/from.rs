@@ -11,7 +11,7 @@ fn to(dialect: Dialect, members: &str) -> Result<(Value, String), String> {
     translate(Dialect::OpenAiResponses, dialect, &format!("{{\"model\":\"m\",{members}}}"), "claude-sonnet-4-5")
 }
 
-/// Everything a coding agent sends, for Claude (pitfalls 31 to 33, 150).
+/// Everything a coding agent sends, for Claude (pitfalls 31-33, 150).
 #[test]
 fn an_agent_on_messages() {
     let (body, lost) = translate(Dialect::OpenAiResponses, Dialect::Anthropic, AGENT, "claude-sonnet-4-5").unwrap();
