@@ -199,3 +199,63 @@ fn a_provider_that_dies_of_patterns_gets_none() {
     let openai = Run::begin(&catalog(&with), post("/v1/messages", &[]), &body("m#openai"));
     assert!(String::from_utf8_lossy(sent(&openai)).contains("(?!x)"));
 }
+
+#[test]
+fn the_request_may_come_again_without_a_stream() {
+    // pitfall 151: what Claude Code does after a cut stream; a long generation is waited for, relayed or translated
+    for (messages, reply) in [
+        (
+            "claude-x#anthropic",
+            r#"{"id":"m","type":"message","role":"assistant","content":[{"type":"text","text":"late"}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":1}}"#,
+        ),
+        (
+            "gpt-5.5#openai",
+            r#"{"id":"c","choices":[{"index":0,"message":{"role":"assistant","content":"late"},"finish_reason":"stop"}]}"#,
+        ),
+    ] {
+        let mut cut = Run::messages(messages, true);
+        cut.sse().close();
+        assert_eq!(cut.status(), Some(502));
+        let mut again = Run::messages(messages, false);
+        again.wait(Duration::from_secs(595)).json().wait(Duration::from_secs(1)).chunk(reply).close();
+        assert_eq!(again.ended(), ("completed", Some(200), false));
+        assert!(
+            again.text().contains("late") && again.header("content-type") == "application/json",
+            "{}",
+            again.text()
+        );
+    }
+}
+
+#[test]
+fn an_error_is_an_event_of_its_own() {
+    // pitfall 52: what is left of a half event never sticks to it, however much of that event went on its way
+    for half in ["data: {\"half".to_owned(), format!("data: {{\"half\":\"{}", "x".repeat(3 << 20))] {
+        let mut run = Run::chat("gpt-5.5#openai", true);
+        run.sse().chunk(say("a"));
+        for piece in half.as_bytes().chunks(64 << 10) {
+            run.input(apex_core::exchange::Input::UpstreamChunk(bytes::Bytes::copy_from_slice(piece)));
+        }
+        run.close();
+        assert_eq!(run.ended(), ("truncated", Some(200), true));
+        let last = run.text().trim_end().rsplit("\n\n").next().unwrap();
+        let error: serde_json::Value = serde_json::from_str(last.strip_prefix("data: ").unwrap()).unwrap();
+        assert!(error["error"]["message"].as_str().unwrap().contains("broke off"), "{last}");
+    }
+}
+
+#[test]
+fn counters_of_the_end_are_told_at_the_end() {
+    // pitfalls 46, 97, 143: usage that comes last reaches both kinds of clients, cached tokens apart
+    let usage = r#"data: {"id":"c1","choices":[],"usage":{"prompt_tokens":100,"completion_tokens":5,"prompt_tokens_details":{"cached_tokens":90}}}"#;
+    let mut run = Run::messages("gpt-5.5#openai", true);
+    run.sse()
+        .chunk(say("a"))
+        .chunk(chat_chunk("{}", r#""stop""#))
+        .chunk(format!("{usage}\n\ndata: [DONE]\n\n"))
+        .close();
+    let delta = run.text().split("event: message_delta\ndata: ").nth(1).unwrap().lines().next().unwrap();
+    let delta: serde_json::Value = serde_json::from_str(delta).unwrap();
+    let counts = ["input_tokens", "cache_read_input_tokens", "output_tokens"].map(|key| delta["usage"][key].as_u64());
+    assert_eq!(counts, [Some(10), Some(90), Some(5)]);
+}

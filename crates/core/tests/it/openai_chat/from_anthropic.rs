@@ -61,7 +61,11 @@ fn system_text() {
     // Pitfalls 100 and 120: the billing line changes with every version and would cost every cache.
     let billing = r#"[{"type":"text","text":"x-anthropic-billing-header: cc_version=1"},{"type":"text","text":"a"}]"#;
     assert_eq!(case(billing, openai), (json!({"role":"system","content":"a"}), "system[0]=drop".into()));
-    // Pitfall 104: marks are for those who know them.
+    // Pitfall 104: marks are for those who know them, and named where they are left out.
+    for quirks in [openai, &Quirks::MISTRAL, &Quirks::GROQ, &Quirks::DEEPSEEK, &Quirks::COMPATIBLE] {
+        let (bare, lost) = case(two, quirks);
+        assert!(!bare.to_string().contains("cache_control") && lost == "cache_control=drop", "{bare} {lost}");
+    }
     let marked = case(two, &Quirks::OPENROUTER).0["content"][1].clone();
     assert_eq!(marked["cache_control"], json!({"type":"ephemeral"}));
     let developer = Quirks { developer_role: true, ..Quirks::OPENAI };

@@ -113,7 +113,8 @@ fn greedy_mistral() {
     assert_eq!(json(&foreign(&body("1.0"), &Quirks::MISTRAL).unwrap().body)["top_p"], json!(1.0));
 }
 
-/// What a Chat client's body becomes on its way to a Chat provider: everything else passes byte for byte.
+/// What a Chat client's body becomes on its way to a Chat provider: everything else passes byte for byte
+/// (pitfalls 104, 116).
 #[test]
 fn relay_patches() {
     let mut settings = Settings { gateway_token: Some("tok".into()), ..Settings::default() };

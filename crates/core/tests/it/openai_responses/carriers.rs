@@ -143,7 +143,7 @@ fn state_survives_a_responses_client() {
     assert_eq!(relayed["unknown"], 1e2);
 }
 
-/// Chat client, Responses upstream: the state rides in `reasoning_details`.
+/// Chat client, Responses upstream: the state rides in `reasoning_details` (pitfall 88).
 #[test]
 fn state_survives_a_chat_client() {
     let body = json!({"model":"gpt-5.5#openai","messages":[{"role":"user","content":"go"}]});

@@ -127,6 +127,30 @@ fn refused_by_name() {
     }
 }
 
+/// A flattened name that is another tool's would send calls astray (pitfall 33); a tool that is listed again is the same.
+#[test]
+fn namespaces_do_not_collide() {
+    let spaced = |ns: &str, name: &str| {
+        format!(r#"{{"type":"namespace","name":"{ns}","tools":[{{"type":"function","name":"{name}"}}]}}"#)
+    };
+    let plain = r#"{"type":"function","name":"agents__spawn"}"#;
+    let ask = |tools: &str, more: &str| {
+        to(Dialect::OpenAiChat, &format!(r#""tools":[{tools}],"input":[{{"role":"user","content":"x"}}{more}]"#))
+    };
+    for (tools, place) in [
+        (format!("{plain},{}", spaced("agents", "spawn")), "tools[1].tools[0].name"),
+        (format!("{},{plain}", spaced("agents", "spawn")), "tools[1].name"),
+        (format!("{},{}", spaced("a", "b__c"), spaced("a__b", "c")), "tools[1].tools[0].name"),
+    ] {
+        let error = ask(&tools, "").unwrap_err();
+        assert!(error.starts_with(&format!("{place}: ")), "{error}");
+    }
+    let later = format!(r#",{{"type":"additional_tools","tools":[{}]}}"#, spaced("agents", "spawn"));
+    assert!(ask(plain, &later).unwrap_err().starts_with("input[1].tools[0].tools[0].name: "));
+    let (body, _) = ask(&spaced("agents", "spawn"), &later).unwrap();
+    assert_eq!(body["tools"].as_array().unwrap().len(), 1);
+}
+
 /// The AI SDK leaves storing to the provider, and then names reasoning instead of sending it.
 #[test]
 fn named_reasoning_is_lost_and_named() {

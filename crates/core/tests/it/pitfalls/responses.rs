@@ -121,6 +121,23 @@ fn a_failed_reply_is_an_error() {
 }
 
 #[test]
+fn greetings_do_not_decide() {
+    // pitfall 69: an error behind the events that every stream begins with is still a real status
+    let hello = sse(&[
+        json!({"type":"response.created","response":{"id":"resp_1","status":"in_progress"}}),
+        json!({"type":"response.in_progress","response":{"id":"resp_1","status":"in_progress"}}),
+    ]);
+    let failed = sse(&[json!({"type":"response.failed","response":{"status":"failed",
+        "error":{"code":"rate_limit_exceeded","message":"Slow down."}}})]);
+    let relayed = ask("/v1/responses", &json!({"model":"gpt-5.5#openai","input":"go","stream":true}));
+    for mut run in [messages(true), chat(true), relayed] {
+        run.sse().chunk(&hello).chunk(&failed).close();
+        assert_eq!(run.ended(), ("upstream_error", Some(429), false), "{}", run.text());
+        assert!(run.text().contains("Slow down."), "{}", run.text());
+    }
+}
+
+#[test]
 fn what_the_deltas_left_out_is_told() {
     // pitfall 55: only `output_text.done` has the tail, and a tail that differs from the pieces is not told twice
     let at = |kind: &str, key: &str, text: &str| json!({"type":kind,"output_index":0,"content_index":0,"item_id":"msg_1",key:text});

@@ -55,6 +55,7 @@ pub fn decode_request(body: &str) -> Result<Request<'_>, WireError> {
             ext: Ext::new(),
         });
     }
+    tool::distinct(m.get("tools"), m.get("input"))?;
     tool::decode(&mut m, &mut request, &mut left)?;
     let input = m.take("input").ok_or_else(|| WireError::new("input", "missing required member"))?;
     item::decode(input, &mut request)?;

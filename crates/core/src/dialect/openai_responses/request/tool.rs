@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memmem;
+
 use crate::hub::{CacheMark, Request, Tool, ToolChoice, ToolKind};
 use crate::json::{Ext, JsonStr, Kind, Members, RawValue, WireError, elements, kind};
 
@@ -74,6 +76,48 @@ pub(super) fn decode<'a>(m: &mut Members<'a>, request: &mut Request<'a>, left: &
         }
     }
     request.parallel_tool_calls = m.take_bool("parallel_tool_calls")?;
+    Ok(())
+}
+
+/// Refuses two tools that would have one name once namespaces are flattened: a call could reach the wrong one (pitfall 33).
+/// A tool that is listed again is the same one.
+pub(super) fn distinct(tools: Option<&RawValue>, input: Option<&RawValue>) -> Result<(), WireError> {
+    let flattens = |raw: &&RawValue| memmem::find(raw.get().as_bytes(), b"\"namespace\"").is_some();
+    if !tools.iter().chain(&input).any(flattens) {
+        return Ok(());
+    }
+    let mut seen = Vec::new();
+    if let Some(list) = tools.filter(|raw| kind(raw) == Kind::Array) {
+        names(list, None, &mut seen).map_err(|e| e.under("tools"))?;
+    }
+    for (at, item) in input.and_then(|raw| elements(raw).ok()).unwrap_or_default().into_iter().enumerate() {
+        if let Some(list) = Members::of(item).ok().and_then(|m| m.get("tools")) {
+            names(list, None, &mut seen).map_err(|e| e.under(format!("input[{at}].tools")))?;
+        }
+    }
+    Ok(())
+}
+
+/// Flat names of tools, and the namespace of each.
+fn names(list: &RawValue, namespace: Option<&JsonStr<'_>>, seen: &mut Vec<(String, String)>) -> Result<(), WireError> {
+    for (at, tool) in elements(list).unwrap_or_default().into_iter().enumerate() {
+        let Ok(mut m) = Members::of(tool) else { continue };
+        let Some(name) = m.take_str("name").ok().flatten() else { continue };
+        if let Some(inner) = m.get("tools") {
+            names(inner, Some(&name), seen).map_err(|e| e.under(format!("[{at}].tools")))?;
+            continue;
+        }
+        let owner = namespace.map_or_else(String::new, |n| n.text().into_owned());
+        let flat = flat_name(namespace, name).text().into_owned();
+        match seen.iter().find(|(name, _)| *name == flat) {
+            Some((_, other)) if *other != owner => {
+                let what = format!("`{flat}` would name two tools: this provider knows no namespaces");
+                return Err(WireError::new(format!("[{at}].name"), what));
+            }
+            Some(_) => {}
+            None => seen.push((flat, owner)),
+        }
+    }
     Ok(())
 }
 
