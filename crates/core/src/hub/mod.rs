@@ -35,4 +35,4 @@ pub use request::{
 };
 pub use sequence::Sequencer;
 pub use unwrap::Unwrap;
-pub use usage::{Usage, is_other_service, reported_cost};
+pub use usage::{Tier, Usage, is_other_service, reported_cost};

@@ -18,6 +18,8 @@ pub struct Usage {
     pub output: Option<u64>,
     /// The part of `output` that was reasoning.
     pub reasoning: Option<u64>,
+    /// The class of service that answered.
+    pub tier: Option<Tier>,
     /// What the provider says the reply costs.
     pub reported_cost: Option<Money>,
     /// The bill has a part that these counts do not tell: audio, searches, another class of service.
@@ -47,6 +49,7 @@ impl Usage {
         take(&mut self.cache_write_1h, newer.cache_write_1h);
         take(&mut self.output, newer.output);
         take(&mut self.reasoning, newer.reasoning);
+        self.tier = newer.tier.or(self.tier);
         self.reported_cost = newer.reported_cost.or(self.reported_cost);
         self.beyond_tokens |= newer.beyond_tokens;
     }
@@ -54,6 +57,49 @@ impl Usage {
     /// All input: uncached, read and written.
     pub fn input_total(&self) -> u64 {
         [self.input_uncached, self.cache_read, self.cache_write].into_iter().flatten().fold(0, u64::saturating_add)
+    }
+}
+
+/// A class of service, with prices and waiting times of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tier {
+    Batch,
+    Flex,
+    Priority,
+    Standard,
+}
+
+impl Tier {
+    /// From the word of any dialect, as a JSON value; words that nobody else knows stay unknown.
+    pub fn read(raw: Option<&RawValue>) -> Option<Self> {
+        let word = raw.and_then(JsonStr::from_raw)?;
+        Some(match word.text().as_ref() {
+            "batch" => Self::Batch,
+            "default" | "on_demand" | "standard" => Self::Standard,
+            "flex" => Self::Flex,
+            "fast" | "performance" | "priority" => Self::Priority,
+            _ => return None,
+        })
+    }
+
+    /// OpenAI's word, in both of its dialects.
+    pub const fn openai(self) -> &'static str {
+        match self {
+            Self::Batch => "batch",
+            Self::Flex => "flex",
+            Self::Priority => "priority",
+            Self::Standard => "default",
+        }
+    }
+
+    /// Anthropic's word; it has no flexible class.
+    pub const fn anthropic(self) -> Option<&'static str> {
+        match self {
+            Self::Batch => Some("batch"),
+            Self::Flex => None,
+            Self::Priority => Some("priority"),
+            Self::Standard => Some("standard"),
+        }
     }
 }
 

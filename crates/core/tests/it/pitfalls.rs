@@ -259,3 +259,37 @@ fn counters_of_the_end_are_told_at_the_end() {
     let counts = ["input_tokens", "cache_read_input_tokens", "output_tokens"].map(|key| delta["usage"][key].as_u64());
     assert_eq!(counts, [Some(10), Some(90), Some(5)]);
 }
+
+#[test]
+fn the_class_of_service_is_echoed() {
+    // pitfall 128: mapped on the way there (tables of each dialect), and told on the way back, in the client's words
+    let anthropic = |tier: &str| {
+        format!(
+            r#"{{"id":"m","type":"message","role":"assistant","content":[{{"type":"text","text":"a"}}],"stop_reason":"end_turn","usage":{{"input_tokens":1,"output_tokens":1,"service_tier":"{tier}"}}}}"#
+        )
+    };
+    let chat = |tier: &str| {
+        format!(
+            r#"{{"id":"c","service_tier":"{tier}","choices":[{{"index":0,"message":{{"role":"assistant","content":"a"}},"finish_reason":"stop"}}],"usage":{{"prompt_tokens":1,"completion_tokens":1}}}}"#
+        )
+    };
+    for (theirs, ours) in [("standard", "default"), ("priority", "priority"), ("batch", "batch")] {
+        let mut run = Run::chat("claude-x#anthropic", false);
+        run.json().chunk(anthropic(theirs)).close();
+        let reply: serde_json::Value = serde_json::from_str(run.text()).unwrap();
+        assert_eq!(reply["service_tier"], ours);
+        let body = r#"{"model":"claude-x#anthropic","input":"go"}"#;
+        let mut run = Run::begin(&catalog(&settings()), post("/v1/responses", &[]), body);
+        run.json().chunk(anthropic(theirs)).close();
+        let reply: serde_json::Value = serde_json::from_str(run.text()).unwrap();
+        assert_eq!(reply["service_tier"], ours);
+        let mut run = Run::messages("gpt-5.5#openai", false);
+        run.json().chunk(chat(ours)).close();
+        let reply: serde_json::Value = serde_json::from_str(run.text()).unwrap();
+        assert_eq!(reply["usage"]["service_tier"], theirs);
+    }
+    // What has no equal is not made up.
+    let mut run = Run::messages("gpt-5.5#openai", false);
+    run.json().chunk(chat("flex")).close();
+    assert!(!run.text().contains("service_tier"), "{}", run.text());
+}

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::hub::{Aliases, Citation, Event, Stop, StopReason, Usage};
+use crate::hub::{Aliases, Citation, Event, Stop, StopReason, Tier, Usage};
 use crate::json::{JsonStr, Members, RawValue, WireError};
 use crate::provider::Quirks;
 
@@ -53,6 +53,7 @@ pub(super) fn usage(raw: &RawValue) -> Usage {
     }
     // <https://platform.claude.com/docs/en/api/service-tiers>; fast mode has prices of its own, too.
     let other = |text: Option<Cow<'_, str>>, plain: &str| text.is_some_and(|t| t != plain);
+    usage.tier = Tier::read(m.get("service_tier"));
     usage.beyond_tokens |= other(m.take_text("service_tier").ok().flatten(), "standard")
         || other(m.take_text("speed").ok().flatten(), "standard");
     if let Ok(Some(mut details)) = m.take_object("output_tokens_details") {

@@ -4,7 +4,7 @@ mod message;
 mod stream;
 
 use crate::dialect::ReplyContext;
-use crate::hub::{Citation, Opaque, OpaqueKind, Place, Reply, Stop, StopReason, Usage, opaque};
+use crate::hub::{Citation, Opaque, OpaqueKind, Place, Reply, Stop, StopReason, Tier, Usage, opaque};
 use crate::json::{JsonStr, Obj};
 
 pub use message::{encode_reply, unsound_call};
@@ -70,6 +70,9 @@ fn write_usage(o: &mut Obj<'_>, usage: &Usage) {
     o.uint("output_tokens", usage.output.unwrap_or(0));
     if let Some(reasoning) = usage.reasoning {
         o.obj("output_tokens_details", |o| o.uint("thinking_tokens", reasoning));
+    }
+    if let Some(word) = usage.tier.and_then(Tier::anthropic) {
+        o.text("service_tier", word);
     }
 }
 

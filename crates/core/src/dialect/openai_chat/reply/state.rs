@@ -1,7 +1,8 @@
 //! The state of one reply being read.
 
 use crate::hub::{
-    Aliases, BlockStart, Citation, Delta, Event, Failure, Stop, StopReason, Usage, is_other_service, reported_cost,
+    Aliases, BlockStart, Citation, Delta, Event, Failure, Stop, StopReason, Tier, Usage, is_other_service,
+    reported_cost,
 };
 use crate::json::{JsonStr, Kind, Members, RawValue, elements, kind};
 use crate::provider::Quirks;
@@ -119,6 +120,7 @@ impl Decoder {
         {
             usage.reported_cost = self.reports_cost.then(|| reported_cost(raw)).flatten();
             usage.beyond_tokens |= is_other_service(m.get("service_tier"));
+            usage.tier = Tier::read(m.get("service_tier"));
             out.push(Event::Usage(usage));
         }
     }

@@ -27,6 +27,9 @@ pub fn encode_reply(reply: &Reply, context: &ReplyContext) -> Vec<u8> {
         if !reply.usage.is_unknown() {
             o.obj("usage", |o| super::usage(&reply.usage, o));
         }
+        if let Some(tier) = reply.usage.tier {
+            o.text("service_tier", tier.openai());
+        }
         o.null("system_fingerprint");
     });
     body

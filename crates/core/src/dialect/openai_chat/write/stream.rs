@@ -182,6 +182,9 @@ impl StreamEncoder {
             self.event(out, |o| {
                 o.arr("choices", |_| {});
                 o.obj("usage", |o| super::usage(&usage, o));
+                if let Some(tier) = usage.tier {
+                    o.text("service_tier", tier.openai());
+                }
             });
         }
         out.extend_from_slice(b"data: ");

@@ -111,8 +111,12 @@ fn response(o: &mut Obj<'_>, context: &ReplyContext, status: Status<'_>, items: 
     }
     // What the gateway does, whatever was asked for.
     o.bool("store", context.echo.stored);
+    let tier = usage.and_then(|usage| usage.tier);
     for (key, value) in &context.echo.members {
-        o.raw(key, value);
+        match tier {
+            Some(tier) if *key == "service_tier" => o.text(key, tier.openai()),
+            _ => o.raw(key, value),
+        }
     }
     match usage {
         Some(usage) => o.obj("usage", |o| write_usage(o, usage)),

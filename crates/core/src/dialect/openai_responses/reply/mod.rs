@@ -5,7 +5,7 @@ mod stream;
 
 use memchr::memmem;
 
-use crate::hub::{Aliases, Citation, Event, Stop, StopReason, Usage, is_other_service, reported_cost};
+use crate::hub::{Aliases, Citation, Event, Stop, StopReason, Tier, Usage, is_other_service, reported_cost};
 use crate::json::{JsonStr, Members, RawValue, WireError};
 use crate::provider::Quirks;
 
@@ -30,6 +30,7 @@ pub fn decode_reply<'a>(body: &'a str, quirks: &Quirks, aliases: &Aliases) -> Re
 /// Token counts: the totals here include their parts. With `cost` the provider's own bill is read, too.
 fn usage(response: &mut Members<'_>, cost: bool) -> Usage {
     let beyond_tokens = is_other_service(response.get("service_tier"));
+    let tier = Tier::read(response.get("service_tier"));
     let reported_cost = response.get("usage").filter(|_| cost).and_then(reported_cost);
     let Ok(Some(mut m)) = response.take_object("usage") else { return Usage::default() };
     let detail = |group: &str, key: &str| {
@@ -50,6 +51,7 @@ fn usage(response: &mut Members<'_>, cost: bool) -> Usage {
         cache_write: write,
         output: m.take_u64("output_tokens").ok().flatten(),
         reasoning,
+        tier,
         reported_cost,
         beyond_tokens,
         ..Usage::default()
