@@ -13,8 +13,13 @@ use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 const SIZES: [(&str, usize); 3] = [("1 KB", 1_000), ("10 KB", 10_000), ("200 KB", 200_000)];
-const APIS: [(&str, Api, Dialect); 2] =
-    [("chat", Api::Chat, Dialect::OpenAiChat), ("messages", Api::Messages, Dialect::Anthropic)];
+const APIS: [(&str, Api, Dialect); 5] = [
+    ("chat", Api::Chat, Dialect::OpenAiChat),
+    ("cohere", Api::Cohere, Dialect::Cohere),
+    ("gemini", Api::Gemini, Dialect::Gemini),
+    ("messages", Api::Messages, Dialect::Anthropic),
+    ("responses", Api::Responses, Dialect::OpenAiResponses),
+];
 
 fn splice(c: &mut Criterion) {
     let mut group = c.benchmark_group("splice");
@@ -52,13 +57,15 @@ fn requests(c: &mut Criterion) {
             group.bench_function(BenchmarkId::new(format!("from {from_name}"), size), |b| {
                 b.iter(|| drop(dialect::decode_request(from, black_box(&body)).unwrap()));
             });
-            let request = dialect::decode_request(from, &body).unwrap();
-            for (to_name, _, to) in APIS.iter().filter(|(name, ..)| *name != from_name) {
-                let target = Target { model: "gpt-5.5", provider: "openai", quirks: &Quirks::OPENAI };
-                group.bench_function(BenchmarkId::new(format!("to {to_name}"), size), |b| {
-                    b.iter(|| dialect::encode_request(*to, black_box(&request), &target).unwrap());
-                });
-            }
+            // Each dialect is written from what another one's client said.
+            let (other, said) =
+                if api == Api::Chat { (Api::Messages, Dialect::Anthropic) } else { (Api::Chat, Dialect::OpenAiChat) };
+            let foreign = String::from_utf8(wire::request(other, "gpt-5.5", bytes, false)).unwrap();
+            let request = dialect::decode_request(said, &foreign).unwrap();
+            let target = Target { model: "gpt-5.5", provider: "openai", quirks: &Quirks::OPENAI };
+            group.bench_function(BenchmarkId::new(format!("to {from_name}"), size), |b| {
+                b.iter(|| dialect::encode_request(from, black_box(&request), &target).unwrap());
+            });
         }
     }
 }

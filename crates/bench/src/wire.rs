@@ -1,19 +1,33 @@
 //! Bodies as the official SDKs and the providers send them.
 
+mod more;
+
 use std::fmt::Write as _;
 
 /// Whose words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Api {
     Chat,
+    Cohere,
+    Gemini,
     Messages,
+    Responses,
 }
 
 impl Api {
-    pub const fn path(self) -> &'static str {
+    pub const ALL: [Self; 5] = [Self::Chat, Self::Cohere, Self::Gemini, Self::Messages, Self::Responses];
+
+    /// Where a client posts a request for `model`.
+    pub fn path(self, model: &str, stream: bool) -> String {
         match self {
-            Self::Chat => "/v1/chat/completions",
-            Self::Messages => "/v1/messages",
+            Self::Chat => "/v1/chat/completions".to_owned(),
+            Self::Cohere => "/v2/chat".to_owned(),
+            Self::Gemini => {
+                let method = if stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
+                format!("/v1beta/models/{}:{method}", model.replace('#', "%23"))
+            }
+            Self::Messages => "/v1/messages".to_owned(),
+            Self::Responses => "/v1/responses".to_owned(),
         }
     }
 }
@@ -22,7 +36,7 @@ impl Api {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
     Text,
-    /// Arguments of one tool call.
+    /// Arguments of one tool call, in Chat and Messages; the others say text all the same.
     Tool,
 }
 
@@ -51,33 +65,49 @@ pub fn prose(bytes: usize) -> String {
 pub fn request(api: Api, model: &str, prompt: usize, stream: bool) -> Vec<u8> {
     const TURN: usize = 4000;
     let turns = (prompt / TURN).max(1) | 1;
-    let mut messages = String::with_capacity(prompt + prompt / 8 + 256);
-    if api == Api::Chat {
-        messages.push_str(r#"{"role":"system","content":"You are a helpful assistant."},"#);
+    let mut said = String::with_capacity(prompt + prompt / 8 + 256);
+    if matches!(api, Api::Chat | Api::Cohere) {
+        said.push_str(r#"{"role":"system","content":"You are a helpful assistant."},"#);
     }
     for turn in 0..turns {
-        let role = if turn % 2 == 0 { "user" } else { "assistant" };
+        let user = turn % 2 == 0;
+        let role = if user { "user" } else { "assistant" };
         let text = prose((prompt / turns).max(24));
         // Writing into memory cannot fail.
         let _ = match api {
-            Api::Chat => write!(messages, r#"{{"role":"{role}","content":"{text}"}},"#),
+            Api::Chat | Api::Cohere => write!(said, r#"{{"role":"{role}","content":"{text}"}},"#),
+            Api::Gemini => {
+                let role = if user { "user" } else { "model" };
+                write!(said, r#"{{"role":"{role}","parts":[{{"text":"{text}"}}]}},"#)
+            }
             Api::Messages => {
-                write!(messages, r#"{{"role":"{role}","content":[{{"type":"text","text":"{text}"}}]}},"#)
+                write!(said, r#"{{"role":"{role}","content":[{{"type":"text","text":"{text}"}}]}},"#)
+            }
+            Api::Responses => {
+                let kind = if user { "input_text" } else { "output_text" };
+                write!(said, r#"{{"role":"{role}","content":[{{"type":"{kind}","text":"{text}"}}]}},"#)
             }
         };
     }
-    messages.pop();
+    said.pop();
     let streamed = match (stream, api) {
-        (false, _) => "",
+        // Gemini's path says it.
+        (false, _) | (true, Api::Gemini) => "",
         (true, Api::Chat) => r#","stream":true,"stream_options":{"include_usage":true}"#,
-        (true, Api::Messages) => r#","stream":true"#,
+        (true, Api::Cohere | Api::Messages | Api::Responses) => r#","stream":true"#,
     };
     let body = match api {
-        Api::Chat => {
-            format!(r#"{{"messages":[{messages}],"model":"{model}","max_tokens":1024,"temperature":0.7{streamed}}}"#)
+        Api::Chat | Api::Cohere => {
+            format!(r#"{{"messages":[{said}],"model":"{model}","max_tokens":1024,"temperature":0.7{streamed}}}"#)
         }
+        Api::Gemini => format!(
+            r#"{{"contents":[{said}],"systemInstruction":{{"parts":[{{"text":"You are a helpful assistant."}}]}},"generationConfig":{{"maxOutputTokens":1024,"temperature":0.7}}}}"#
+        ),
         Api::Messages => format!(
-            r#"{{"max_tokens":1024,"messages":[{messages}],"model":"{model}","system":"You are a helpful assistant.","temperature":0.7{streamed}}}"#
+            r#"{{"max_tokens":1024,"messages":[{said}],"model":"{model}","system":"You are a helpful assistant.","temperature":0.7{streamed}}}"#
+        ),
+        Api::Responses => format!(
+            r#"{{"input":[{said}],"instructions":"You are a helpful assistant.","max_output_tokens":1024,"model":"{model}","temperature":0.7{streamed}}}"#
         ),
     };
     body.into_bytes()
@@ -86,6 +116,9 @@ pub fn request(api: Api, model: &str, prompt: usize, stream: bool) -> Vec<u8> {
 /// A whole reply that says [`SAID`].
 pub fn reply(api: Api) -> Vec<u8> {
     match api {
+        Api::Cohere => more::cohere_reply(),
+        Api::Gemini => more::gemini_reply(),
+        Api::Responses => more::responses_reply(SAID),
         Api::Chat => format!(
             r#"{{"id":"chatcmpl-bench","object":"chat.completion","created":1790000000,"model":"bench","choices":[{{"index":0,"message":{{"role":"assistant","content":"{SAID}","refusal":null}},"logprobs":null,"finish_reason":"stop"}}],"usage":{{"prompt_tokens":21,"completion_tokens":20,"total_tokens":41,"prompt_tokens_details":{{"cached_tokens":0}},"completion_tokens_details":{{"reasoning_tokens":0}}}},"system_fingerprint":"fp_bench"}}"#
         ),
@@ -106,6 +139,9 @@ pub fn events(api: Api, deltas: usize, content: Content) -> Vec<Vec<u8>> {
     let mut all: Vec<String> = Vec::with_capacity(deltas + 6);
     match api {
         Api::Chat => chat_events(deltas, content, &mut all),
+        Api::Cohere => more::cohere_events(deltas, &mut all),
+        Api::Gemini => more::gemini_events(deltas, &mut all),
+        Api::Responses => more::responses_events(deltas, &mut all),
         Api::Messages => messages_events(deltas, content, &mut all),
     }
     all.into_iter().map(String::into_bytes).collect()
@@ -191,11 +227,16 @@ fn fragment(number: usize, deltas: usize, word: &str) -> String {
     format!("{open}{word}{close}")
 }
 
-/// Is `body` a whole stream: every token once, in order, and the end that `api` wants?
+/// Is `body` a whole stream: every token once, in order, and the end that `api` wants? Responses repeat their text when it
+/// is done: theirs are not told.
 pub fn is_whole_stream(api: Api, body: &[u8], deltas: usize) -> bool {
+    let near_end = |word: &[u8]| find(body.get(body.len().saturating_sub(600)..).unwrap_or(body), word).is_some();
     let ends = match api {
         Api::Chat => body.ends_with(b"data: [DONE]\n\n"),
-        Api::Messages => body.windows(20).rev().take(60).any(|w| w == b"event: message_stop\n"),
+        Api::Cohere => near_end(b"event: message-end\n"),
+        Api::Gemini => near_end(b"\"finishReason\""),
+        Api::Messages => near_end(b"event: message_stop\n"),
+        Api::Responses => false,
     };
     ends && tokens_in_order(body, deltas)
 }
@@ -225,7 +266,7 @@ mod tests {
 
     #[test]
     fn bodies_are_json() {
-        for api in [Api::Chat, Api::Messages] {
+        for api in Api::ALL {
             for prompt in [24, 10_000, 200_000] {
                 let body = request(api, "m", prompt, true);
                 serde_json::from_slice::<serde::de::IgnoredAny>(&body).unwrap();
@@ -237,7 +278,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_or_moved_is_seen() {
-        for api in [Api::Chat, Api::Messages] {
+        for api in [Api::Chat, Api::Cohere, Api::Gemini, Api::Messages] {
             for content in [Content::Text, Content::Tool] {
                 let mut all = events(api, 20, content);
                 assert!(is_whole_stream(api, &all.concat(), 20));

@@ -6,7 +6,7 @@ use apex_bench::wire::{self, Api, Content};
 use apex_core::catalog::{Catalog, Host};
 use apex_core::settings::{Problem, Provider, Settings};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, header};
+use http::{HeaderMap, HeaderValue, Request, Uri, header};
 
 use crate::memory::{ClientBody, Reply};
 
@@ -51,7 +51,10 @@ const PLAIN: Case = Case {
 const TEXT: Content = Content::Text;
 const TOOL: Content = Content::Tool;
 
-/// Names in the order of the yardstick's scenarios: s1, s2b, s3, s3b, s4, s5, s5b, s6a, s6b, s9.
+const CHAT_BURST: Case = Case { body: Body::Burst(TEXT), ends: "[DONE]\n\n", ..PLAIN };
+
+/// Names in the order of the yardstick's scenarios: s1, s2b, s3, s3b, s4, s5, s5b, s6a, s6b, s9; then every other dialect
+/// with Chat on the other side.
 pub(crate) const CASES: &[Case] = &[
     Case { name: "relay-json", ..PLAIN },
     Case { name: "relay-json-default", model: "gpt-5.5", ..PLAIN },
@@ -107,6 +110,18 @@ pub(crate) const CASES: &[Case] = &[
         ends: "[DONE]\n\n",
         ..PLAIN
     },
+    Case { name: "from-responses-json", from: Api::Responses, ..PLAIN },
+    Case { name: "from-responses-burst", from: Api::Responses, body: Body::Burst(TEXT), ends: "\n\n", ..PLAIN },
+    Case { name: "from-gemini-json", from: Api::Gemini, ..PLAIN },
+    Case { name: "from-gemini-burst", from: Api::Gemini, body: Body::Burst(TEXT), ends: "\n\n", ..PLAIN },
+    Case { name: "from-cohere-json", from: Api::Cohere, ..PLAIN },
+    Case { name: "from-cohere-burst", from: Api::Cohere, body: Body::Burst(TEXT), ends: "\n\n", ..PLAIN },
+    Case { name: "to-responses-json", to: Api::Responses, model: "gpt-5.5#responses", ..PLAIN },
+    Case { name: "to-responses-burst", to: Api::Responses, model: "gpt-5.5#responses", ..CHAT_BURST },
+    Case { name: "to-gemini-json", to: Api::Gemini, model: "gemini-3-pro#gemini", ..PLAIN },
+    Case { name: "to-gemini-burst", to: Api::Gemini, model: "gemini-3-pro#gemini", ..CHAT_BURST },
+    Case { name: "to-cohere-json", to: Api::Cohere, model: "command-a#cohere-own", ..PLAIN },
+    Case { name: "to-cohere-burst", to: Api::Cohere, model: "command-a#cohere-own", ..CHAT_BURST },
 ];
 
 /// A case, ready to run.
@@ -118,7 +133,7 @@ pub(crate) struct Scene {
 
 /// The client's request, made anew each time.
 pub(crate) struct Call {
-    path: &'static str,
+    uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 }
@@ -127,7 +142,7 @@ impl Call {
     pub(crate) fn build(&self) -> Request<ClientBody> {
         let mut request = Request::new(ClientBody(Some(self.body.clone())));
         *request.method_mut() = http::Method::POST;
-        *request.uri_mut() = http::Uri::from_static(self.path);
+        *request.uri_mut() = self.uri.clone();
         *request.headers_mut() = self.headers.clone();
         request
     }
@@ -158,7 +173,8 @@ impl Case {
             headers.insert("x-apex-ai-proxy-mapping", HeaderValue::from_static("slow#gpt-5.5"));
         }
         headers.insert(header::CONTENT_LENGTH, length);
-        let request = Call { path: self.from.path(), headers, body: body.into() };
+        let uri = self.from.path(self.model, stream).parse().unwrap_or_default();
+        let request = Call { uri, headers, body: body.into() };
         Ok(Scene { catalog: catalog()?, request, reply: self.reply() })
     }
 
@@ -191,7 +207,13 @@ fn catalog() -> Result<Arc<Catalog>, Vec<Problem>> {
         default_provider: Some("chat".to_owned()),
         ..Settings::default()
     };
-    for (id, dialect) in [("chat", "openai-chat"), ("messages", "anthropic")] {
+    for (id, dialect) in [
+        ("chat", "openai-chat"),
+        ("cohere-own", "cohere"),
+        ("gemini", "gemini"),
+        ("messages", "anthropic"),
+        ("responses", "openai-responses"),
+    ] {
         let provider = Provider {
             api_key: Some("sk-bench-stored".to_owned()),
             base_url: Some("http://127.0.0.1:9/v1".to_owned()),

@@ -194,7 +194,7 @@ fn request(scenario: &Scenario) -> Vec<u8> {
     let body = wire::request(scenario.from, &model, scenario.prompt, scenario.is_stream());
     let head = format!(
         "POST {} HTTP/1.1\r\nhost: 127.0.0.1\r\naccept: application/json\r\naccept-encoding: gzip, deflate\r\nconnection: keep-alive\r\nuser-agent: OpenAI/Python 2.9.0\r\nx-stainless-lang: python\r\nanthropic-version: 2023-06-01\r\nauthorization: Bearer {TOKEN}\r\ncontent-type: application/json\r\n{mapping}content-length: {}\r\n\r\n",
-        scenario.from.path(),
+        scenario.from.path(&model, scenario.is_stream()),
         body.len()
     );
     [head.into_bytes(), body].concat()
