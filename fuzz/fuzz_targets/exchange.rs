@@ -36,7 +36,7 @@ fuzz_target!(|input: &[u8]| {
     let arrival = Arrival { request_id: "req", now, client: None, draining: false };
     let Admission::Admitted(mut ticket) = admit(head, &catalog, &arrival) else { panic!("not admitted") };
     let mut exchange = Exchange::new(&mut ticket, Arc::clone(&catalog), Seed(1));
-    exchange.begin(&ticket, &body.to_vec().into(), now);
+    exchange.begin(&mut ticket, &body.to_vec().into(), now);
 
     let mut watch = Watch::default();
     watch.drain(&mut exchange, now);
@@ -55,7 +55,7 @@ fuzz_target!(|input: &[u8]| {
                 if pick & 32 != 0 {
                     parts.headers.insert("content-encoding", http::HeaderValue::from_static("gzip"));
                 }
-                exchange.handle(Input::UpstreamHead(&parts), now);
+                exchange.handle(Input::UpstreamHead(parts), now);
             }
             b'e' => exchange.handle(Input::UpstreamEnd, now),
             b'g' => exchange.handle(Input::ClientGone, now),

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode, request};
 
 use crate::catalog::Catalog;
@@ -28,14 +28,18 @@ pub const MAPPING: &str = "x-apex-ai-proxy-mapping";
 /// A label for reports.
 pub const TYPE: &str = "x-apex-ai-proxy-type";
 
+const STRICT: HeaderName = HeaderName::from_static("x-apex-strict");
+const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
+
 /// The content type of metrics, <https://prometheus.io/docs/specs/om/open_metrics_spec/>.
 pub const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Google's clients send one of them.
-const GOOGLE: [&str; 2] = ["x-goog-api-key", "x-goog-api-client"];
+static GOOGLE: [HeaderName; 2] =
+    [HeaderName::from_static("x-goog-api-key"), HeaderName::from_static("x-goog-api-client")];
 
 /// Cohere's clients tell in it that they are.
-const SDK_NAME: &str = "x-fern-sdk-name";
+const SDK_NAME: HeaderName = HeaderName::from_static("x-fern-sdk-name");
 
 /// Most gateways a request may pass.
 const MAX_HOPS: u32 = 8;
@@ -63,9 +67,8 @@ pub struct Ticket {
     pub strict: bool,
     /// Gateways passed so far.
     pub hops: u32,
-    pub request_id: String,
     /// As far as it goes; the exchange takes it over.
-    pub record: Box<Record>,
+    pub record: Option<Box<Record>>,
 }
 
 /// Which mode the request is in.
@@ -100,9 +103,8 @@ pub fn admit(head: request::Parts, catalog: &Catalog, arrival: &Arrival<'_>) -> 
     };
     match decide(head, catalog, arrival.draining, &mut cors) {
         Ok(Decision::Admit(Admitted { head, target, caller, mapping, hops })) => {
-            let strict = head.headers.get("x-apex-strict").is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"true"));
-            let request_id = request_id.to_owned();
-            let ticket = Ticket { head, target, caller, cors, mapping, strict, hops, request_id, record };
+            let strict = head.headers.get(STRICT).is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"true"));
+            let ticket = Ticket { head, target, caller, cors, mapping, strict, hops, record: Some(record) };
             Admission::Admitted(Box::new(ticket))
         }
         Ok(Decision::Answer(whole)) => Admission::Answered(finish(whole, &cors)),
@@ -152,7 +154,7 @@ fn decide(head: request::Parts, catalog: &Catalog, draining: bool, cors: &mut Co
         return Err(Refusal::UpgradeRequired);
     }
     let operational = matches!(path, "/healthz" | "/metrics" | "/readyz");
-    if !operational && let Some(provider) = head.headers.get(PROVIDER).cloned() {
+    if !operational && let Some(provider) = head.headers.get(HeaderName::from_static(PROVIDER)).cloned() {
         return passthrough(provider.as_bytes(), head, catalog);
     }
     match route::route(&head.method, path)? {
@@ -217,13 +219,14 @@ fn admitted(head: request::Parts, target: Target, caller: Caller) -> Result<Admi
     if hops >= MAX_HOPS {
         return Err(Refusal::LoopDetected { max: MAX_HOPS });
     }
-    let mapping = head.headers.get(MAPPING).map(|v| Mapping::parse(v.as_bytes())).transpose()?;
+    let mapping =
+        head.headers.get(HeaderName::from_static(MAPPING)).map(|v| Mapping::parse(v.as_bytes())).transpose()?;
     Ok(Admitted { head, target, caller, mapping, hops })
 }
 
 /// Anthropic's clients say who they are on paths that others have, too (`/v1/files`).
 fn with_headers(operation: Operation, headers: &HeaderMap) -> Operation {
-    let theirs = operation == Operation::Unlisted(Dialect::OpenAiChat) && headers.contains_key("anthropic-version");
+    let theirs = operation == Operation::Unlisted(Dialect::OpenAiChat) && headers.contains_key(VERSION);
     if theirs { Operation::Unlisted(Dialect::Anthropic) } else { operation }
 }
 
@@ -257,8 +260,10 @@ fn json_only(headers: &HeaderMap, catalog: &Catalog) -> Result<(), Refusal> {
 /// Is the body JSON by its type? None if it has no type.
 pub(crate) fn is_json(headers: &HeaderMap) -> Option<bool> {
     let value: &HeaderValue = headers.get(header::CONTENT_TYPE)?;
-    let text = value.to_str().unwrap_or("").split(';').next().unwrap_or("").trim().to_ascii_lowercase();
-    Some(text == "application/json" || (text.starts_with("application/") && text.ends_with("+json")))
+    let text = value.as_bytes().split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
+    let (kind, format) = text.split_at_checked(b"application/".len()).unwrap_or_default();
+    let suffix = format.last_chunk::<5>().is_some_and(|end| end.eq_ignore_ascii_case(b"+json"));
+    Some(kind.eq_ignore_ascii_case(b"application/") && (suffix || format.eq_ignore_ascii_case(b"json")))
 }
 
 fn body_fits(headers: &HeaderMap, catalog: &Catalog) -> Result<(), Refusal> {
@@ -275,7 +280,7 @@ fn body_fits(headers: &HeaderMap, catalog: &Catalog) -> Result<(), Refusal> {
 /// one vendor's clients send.
 pub fn error_dialect(head: &request::Parts) -> Dialect {
     let (path, headers) = (head.uri.path(), &head.headers);
-    let google = || GOOGLE.iter().any(|name| headers.contains_key(*name));
+    let google = || GOOGLE.iter().any(|name| headers.contains_key(name));
     let cohere = || headers.get(SDK_NAME).is_some_and(|name| name.as_bytes().starts_with(b"cohere"));
     let route = match route::route(&Method::POST, path) {
         // Another method may mean something else there.
@@ -285,7 +290,7 @@ pub fn error_dialect(head: &request::Parts) -> Dialect {
     match route {
         Ok(Route::Api(operation)) => with_headers(operation, headers).dialect(),
         _ if path.starts_with("/v1beta/") => Dialect::Gemini,
-        _ if headers.contains_key("anthropic-version") => Dialect::Anthropic,
+        _ if headers.contains_key(VERSION) => Dialect::Anthropic,
         _ if google() => Dialect::Gemini,
         _ if path.starts_with("/v2/") || cohere() => Dialect::Cohere,
         _ => Dialect::OpenAiChat,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use http::Uri;
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 use crate::capture::MIN_TELLING;
 use crate::catalog::Catalog;
@@ -11,10 +11,13 @@ use crate::provider::{Auth, Provider};
 use crate::refusal::Refusal;
 use crate::secret::Secret;
 
-const AUTHORIZATION: &str = "authorization";
 /// Headers that hold a key as it is.
-const RAW: [&str; 3] = ["x-api-key", "api-key", "x-goog-api-key"];
-const CLOUDFLARE: &str = "cf-aig-authorization";
+static RAW: [HeaderName; 3] = [
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("api-key"),
+    HeaderName::from_static("x-goog-api-key"),
+];
+static CLOUDFLARE: HeaderName = HeaderName::from_static("cf-aig-authorization");
 
 /// Proof that the caller may use the gateway; needed to plan a request.
 #[derive(Clone, Debug)]
@@ -30,17 +33,14 @@ pub struct Caller {
 /// the client brought is its own key.
 pub fn authenticate(headers: &HeaderMap, uri: &Uri, catalog: &Catalog) -> Result<Caller, Refusal> {
     let query = key_of(uri);
-    let named = RAW.map(|name| raw(headers, name));
-    let plain: Vec<&[u8]> = std::iter::once(bearer(headers, AUTHORIZATION))
-        .chain(named)
-        .chain(std::iter::once(query.as_deref()))
-        .flatten()
-        .collect();
-    let cloudflare = bearer(headers, CLOUDFLARE);
+    let [first, second, third] = RAW.each_ref().map(|name| raw(headers, name));
+    let plain = [bearer(headers, &AUTHORIZATION), first, second, third, query.as_deref()];
+    let cloudflare = bearer(headers, &CLOUDFLARE);
     let own = || {
         plain
             .iter()
             .copied()
+            .flatten()
             .find(|key| !is_stored(key, catalog))
             .and_then(|key| std::str::from_utf8(key).ok())
             .and_then(Secret::new)
@@ -48,7 +48,7 @@ pub fn authenticate(headers: &HeaderMap, uri: &Uri, catalog: &Catalog) -> Result
     let Some(token) = &catalog.gateway_token else { return Ok(Caller { own_key: own() }) };
     // Every candidate is compared, so the time taken tells nothing about which one fits.
     let by_cloudflare = cloudflare.is_some_and(|c| token.matches(c));
-    let by_plain = plain.iter().fold(false, |hit, c| token.matches(c) | hit);
+    let by_plain = plain.iter().flatten().fold(false, |hit, c| token.matches(c) | hit);
     match (by_cloudflare, by_plain) {
         (true, _) => Ok(Caller { own_key: own() }),
         (false, true) => Ok(Caller { own_key: None }),
@@ -115,7 +115,7 @@ pub fn provider_key<'k>(caller: &'k Caller, provider: &'k Provider, catalog: &Ca
 /// The header that carries `key` to a provider.
 pub fn auth_header(auth: &Auth, key: &Secret) -> Option<(HeaderName, HeaderValue)> {
     let (name, text) = match auth {
-        Auth::Bearer => (http::header::AUTHORIZATION, ["Bearer ", key.expose()].concat()),
+        Auth::Bearer => (AUTHORIZATION, ["Bearer ", key.expose()].concat()),
         Auth::Header(name) => (name.clone(), key.expose().to_owned()),
     };
     let mut value = HeaderValue::try_from(text).ok()?;
@@ -129,12 +129,12 @@ fn key_of(uri: &Uri) -> Option<Cow<'_, [u8]>> {
     Some(Cow::from(percent_encoding::percent_decode_str(value))).filter(|key| !key.is_empty())
 }
 
-fn raw<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
+fn raw<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h [u8]> {
     headers.get(name).map(|v| v.as_bytes().trim_ascii()).filter(|v| !v.is_empty())
 }
 
 /// The token after `Bearer`, in any case.
-fn bearer<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
+fn bearer<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h [u8]> {
     let value = raw(headers, name)?;
     let (scheme, token) = value.split_at_checked(7)?;
     (scheme.eq_ignore_ascii_case(b"bearer ")).then(|| token.trim_ascii()).filter(|t| !t.is_empty())

@@ -43,20 +43,28 @@ pub enum Toward {
 /// Our own counter of gateways passed.
 pub const HOPS: HeaderName = HeaderName::from_static("x-apex-hops");
 
-/// The client's headers as they go upstream. The caller adds `host`, credentials and [`HOPS`].
-pub fn toward_upstream(from: &HeaderMap, toward: Toward) -> HeaderMap {
-    let named = connection_named(from);
-    let mut to = HeaderMap::with_capacity(from.len() + 6);
-    for (name, value) in from {
-        if goes_up(name.as_str(), toward) && !named.iter().any(|n| n == name.as_str()) {
-            to.append(name, value.clone());
-        }
-    }
+/// Makes the client's headers those that go upstream. The caller adds `host`, credentials and [`HOPS`].
+pub fn toward_upstream(headers: &mut HeaderMap, toward: Toward) {
+    let named = connection_named(headers);
+    keep(headers, |name| goes_up(name, toward) && !named.iter().any(|n| n == name));
     if !matches!(toward, Toward::Passthrough { .. }) {
         // What comes back must be readable here; an upstream that compresses anyway is handled where it is read.
-        to.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
-    to
+}
+
+/// Takes out what is not kept: most of a map stays, and making another one would cost several times as much.
+fn keep(headers: &mut HeaderMap, kept: impl Fn(&str) -> bool) {
+    let gone: Vec<HeaderName> = headers.keys().filter(|name| !kept(name.as_str())).cloned().collect();
+    for name in &gone {
+        headers.remove(name);
+    }
+}
+
+/// A small count as a value.
+pub fn small(count: usize) -> HeaderValue {
+    const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+    DIGITS.get(count).map_or_else(|| HeaderValue::from(count), |digit| HeaderValue::from_static(digit))
 }
 
 fn goes_up(name: &str, toward: Toward) -> bool {
@@ -77,24 +85,19 @@ fn goes_up(name: &str, toward: Toward) -> bool {
     !ours && (name != "accept-encoding" || matches!(toward, Toward::Passthrough { .. }))
 }
 
-/// The upstream's headers as they come back. `translated` says that the body is another one: what describes it goes too.
-pub fn toward_client(from: &HeaderMap, translated: bool) -> HeaderMap {
-    let named = connection_named(from);
-    let mut to = HeaderMap::with_capacity(from.len() + 8);
-    for (name, value) in from {
-        let text = name.as_str();
-        let kept = !HOP_BY_HOP.contains(&text)
-            && !NOT_RETURNED.contains(&text)
-            && !text.starts_with("access-control-")
-            && !text.starts_with("x-apex-")
-            && !named.iter().any(|n| n == text)
+/// Makes the upstream's headers those that come back. `translated` says that the body is another one: what describes it
+/// goes too.
+pub fn toward_client(headers: &mut HeaderMap, translated: bool) {
+    let named = connection_named(headers);
+    keep(headers, |name| {
+        !HOP_BY_HOP.contains(&name)
+            && !NOT_RETURNED.contains(&name)
+            && !name.starts_with("access-control-")
+            && !name.starts_with("x-apex-")
+            && !named.iter().any(|n| n == name)
             && !(translated
-                && (text.starts_with("content-") || text == "etag" || text == "digest" || ACCOUNT.contains(&text)));
-        if kept {
-            to.append(name, value.clone());
-        }
-    }
-    to
+                && (name.starts_with("content-") || name == "etag" || name == "digest" || ACCOUNT.contains(&name)))
+    });
 }
 
 /// Names listed in `connection`, in lower case.
@@ -192,12 +195,17 @@ mod tests {
             "user-agent",
             "x-stainless-lang",
         ];
-        let direct = toward_upstream(&map(CLIENT), Toward::Provider);
+        let up = |toward| {
+            let mut headers = map(CLIENT);
+            toward_upstream(&mut headers, toward);
+            headers
+        };
+        let direct = up(Toward::Provider);
         assert_eq!(direct["accept-encoding"], "identity");
         assert_eq!(names(&direct).into_iter().filter(|n| *n != "accept-encoding").collect::<Vec<_>>(), kept);
-        let cloudflare = toward_upstream(&map(CLIENT), Toward::Cloudflare);
+        let cloudflare = up(Toward::Cloudflare);
         assert!(cloudflare.contains_key("cf-aig-cache-ttl") && !cloudflare.contains_key("cf-aig-authorization"));
-        let through = toward_upstream(&map(CLIENT), Toward::Passthrough { cloudflare: false });
+        let through = up(Toward::Passthrough { cloudflare: false });
         assert_eq!(
             (&through["authorization"], &through["x-api-key"], &through["accept-encoding"]),
             (&"Bearer t".parse().unwrap(), &"k".parse().unwrap(), &"gzip".parse().unwrap())
@@ -228,7 +236,12 @@ mod tests {
             ("openai-processing-ms", "3"),
             ("openai-organization", "o"),
         ]);
-        let same = toward_client(&upstream, false);
+        let back = |translated| {
+            let mut headers = upstream.clone();
+            toward_client(&mut headers, translated);
+            headers
+        };
+        let same = back(false);
         assert_eq!(
             names(&same),
             [
@@ -244,7 +257,7 @@ mod tests {
                 "x-should-retry"
             ]
         );
-        let other = toward_client(&upstream, true);
+        let other = back(true);
         assert!(
             !other.contains_key("content-type")
                 && !other.contains_key("openai-organization")

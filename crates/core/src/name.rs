@@ -77,11 +77,12 @@ pub fn resolve(
             "`model` must be 1 to {MAX_MODEL} bytes of printable text, in the form <model>#<provider>"
         )));
     }
-    let mapped = mapping.map_or_else(|| name.to_owned(), |m| m.apply(name));
-    let is_mapped = mapped != name;
-    let alias = catalog.aliases.get(&mapped).cloned();
+    let mapped = mapping.map(|m| m.apply(name));
+    let is_mapped = mapped.as_ref().is_some_and(|mapped| mapped != name);
+    let mapped = mapped.as_deref().unwrap_or(name);
+    let alias = catalog.aliases.get(mapped);
     let is_alias = alias.is_some();
-    let full = alias.unwrap_or(mapped);
+    let full = alias.map_or(mapped, String::as_str);
     if let Some((model, provider)) = full.rsplit_once('#') {
         if model.is_empty() || provider.is_empty() {
             return Err(invalid(format!(
@@ -107,13 +108,13 @@ pub fn resolve(
     let default = catalog
         .defaults
         .iter()
-        .find(|(pattern, _)| glob(pattern, &full))
+        .find(|(pattern, _)| glob(pattern, full))
         .map(|(_, id)| id)
         .or(catalog.default_provider.as_ref());
     match default {
         Some(provider) => {
             let resolved = if is_mapped { "mapping, default" } else { "default" };
-            Ok(ModelRef { model: full, provider: provider.clone(), resolved })
+            Ok(ModelRef { model: full.to_owned(), provider: provider.clone(), resolved })
         }
         None => Err(miss(
             dialect,

@@ -36,7 +36,7 @@ impl Destination {
             return Err(Refusal::InvalidProviderHost);
         }
         let (secure, port, reach) = Self::permit(&host, port, catalog)?;
-        let origin = Origin { secure, host, port };
+        let origin = Origin { secure, host: host.into(), port };
         let target = request.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         let uri = uri(&origin, &format!("{base}{target}")).map_err(|_| Refusal::InvalidProviderHost)?;
         Ok(Self { origin, uri, reach })

@@ -8,12 +8,12 @@ pub mod stored;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use http::{Method, Uri, request};
 
 use crate::admit::Ticket;
 use crate::catalog::{Catalog, Surface};
-use crate::credentials;
+use crate::credentials::{self, Caller};
 use crate::dialect::{self, Dialect, Target};
 use crate::exchange::{Body, Outgoing, Reach};
 use crate::headers::{self, Toward};
@@ -68,7 +68,7 @@ pub struct Translation {
 /// Plans one request, which goes on from `past` if that is not empty. CPU work in the size of `body` and `past`: callers
 /// move large ones off the runtime thread.
 pub fn plan(
-    ticket: &Ticket,
+    ticket: &mut Ticket,
     operation: Operation,
     body: &Bytes,
     catalog: &Catalog,
@@ -84,7 +84,7 @@ pub fn plan(
 }
 
 /// Plans a request by its body alone.
-fn plan_body(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catalog) -> Result<Plan, Refusal> {
+fn plan_body(ticket: &mut Ticket, operation: Operation, body: &Bytes, catalog: &Catalog) -> Result<Plan, Refusal> {
     let document = Document::parse(body).map_err(Refusal::Document)?;
     let (client_model, stream) = match route::model_in_path(ticket.head.uri.path()) {
         Some((model, method)) => (model, method == Operation::StreamGenerateContent),
@@ -95,7 +95,7 @@ fn plan_body(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Cata
     let Way { dialect: upstream_dialect, model: upstream_model, url } =
         way(&name, operation, stream, ticket.head.uri.query(), catalog)?;
     let provider = catalog.providers.get(&name.provider).ok_or(Refusal::UrlNotBuildable)?;
-    let key = key_for(ticket, provider, catalog)?;
+    key_for(&ticket.caller, provider, catalog)?;
 
     let target = Target { provider: &provider.id, model: &upstream_model, quirks: provider.quirks };
     let spoken = spoken_dialect(operation, &document);
@@ -107,11 +107,11 @@ fn plan_body(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Cata
     let mut losses = Losses::default();
     let mut extra = Vec::new();
     let (bytes, translation) = if upstream_dialect != client_dialect || spoken != client_dialect {
-        let (encoded, mut translation) = translate(document.text(), spoken, upstream_dialect, stream, &target)?;
+        let (encoded, mut translation) = translate(&document, spoken, upstream_dialect, stream, &target)?;
         translation.json_array =
             client_dialect == Dialect::Gemini && stream && !in_path::asks_sse(ticket.head.uri.query());
         losses = encoded.losses;
-        if client_dialect == Dialect::Anthropic && ticket.head.headers.contains_key("anthropic-beta") {
+        if client_dialect == Dialect::Anthropic && ticket.head.headers.contains_key(BETA) {
             losses.drop("anthropic-beta");
         }
         extra = encoded.headers;
@@ -146,7 +146,7 @@ fn plan_body(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Cata
     refuse_adjustments(ticket, &losses)?;
 
     let said = if translation.is_some() { Said::Anew(upstream_dialect) } else { Said::As(upstream_dialect) };
-    let head = head(ticket, provider, url, key, &extra, said, catalog)?;
+    let head = head(ticket, provider, url, &extra, said, catalog)?;
     Ok(Plan {
         outgoing: outgoing(provider, head, bytes, catalog),
         provider: name.provider,
@@ -183,14 +183,13 @@ const MAX_ASKED: usize = 256;
 
 /// A relayed request: the client's own head and `body`, at `url`.
 fn relayed(
-    ticket: &Ticket,
+    ticket: &mut Ticket,
     provider: &Provider,
     url: Uri,
     body: Bytes,
     catalog: &Catalog,
 ) -> Result<Outgoing, Refusal> {
-    let key = key_for(ticket, provider, catalog)?;
-    let head = head(ticket, provider, url, key, &[], Said::As(Dialect::OpenAiChat), catalog)?;
+    let head = head(ticket, provider, url, &[], Said::As(Dialect::OpenAiChat), catalog)?;
     Ok(outgoing(provider, head, body, catalog))
 }
 
@@ -273,19 +272,19 @@ fn spoken_dialect(operation: Operation, document: &Document<'_>) -> Dialect {
 
 /// The request for the upstream, and what its reply will need.
 fn translate(
-    body: &str,
+    document: &Document<'_>,
     from: Dialect,
     to: Dialect,
     stream: bool,
     target: &Target<'_>,
 ) -> Result<(dialect::Encoded, Translation), Refusal> {
-    let mut request = dialect::decode_request(from, body).map_err(Refusal::InvalidRequest)?;
+    let mut request = dialect::decode_members(from, document.members()).map_err(Refusal::InvalidRequest)?;
     request.stream = stream;
     let encoded = dialect::encode_request(to, &request, target);
     let mut encoded = encoded.map_err(|e| Refusal::Untranslatable(dialect::in_terms_of(&request, e)))?;
     encoded.losses = dialect::losses_in_terms_of(&request, &encoded.losses);
     let echo = if from == Dialect::OpenAiResponses {
-        dialect::openai_responses::Echo::of(body).into()
+        dialect::openai_responses::Echo::of(document.text()).into()
     } else {
         Arc::default()
     };
@@ -346,8 +345,8 @@ fn choose_dialect(provider: &Provider, operation: Operation, compat: bool) -> Re
     })
 }
 
-fn key_for<'k>(ticket: &'k Ticket, provider: &'k Provider, catalog: &Catalog) -> Result<Option<&'k Secret>, Refusal> {
-    let key = credentials::provider_key(&ticket.caller, provider, catalog);
+fn key_for<'k>(caller: &'k Caller, provider: &'k Provider, catalog: &Catalog) -> Result<Option<&'k Secret>, Refusal> {
+    let key = credentials::provider_key(caller, provider, catalog);
     // Through Cloudflare a missing key is the stored one there, or unified billing. A host the operator named himself
     // may need none.
     if key.is_none() && provider.via == Via::Direct && !provider.own_base {
@@ -369,7 +368,11 @@ fn origin(provider: &Provider, catalog: &Catalog) -> Origin {
         Via::Direct => provider.base.as_ref(),
         Via::Mock => None,
     };
-    base.map_or_else(|| Origin { secure: false, host: "mock.invalid".to_owned(), port: 80 }, |b| b.origin.clone())
+    base.map_or_else(mock_origin, |b| b.origin.clone())
+}
+
+fn mock_origin() -> Origin {
+    Origin { secure: false, host: "mock.invalid".into(), port: 80 }
 }
 
 /// What decides about the path at a provider.
@@ -390,8 +393,7 @@ fn url(provider: &Provider, path: &Path<'_>, name: &ModelRef, catalog: &Catalog)
     let missing = |hint: &str| Refusal::ProviderNotConfigured { provider: provider.id.clone(), hint: hint.to_owned() };
     let built = match provider.via {
         Via::Mock => {
-            return uri(&Origin { secure: false, host: "mock.invalid".to_owned(), port: 80 }, endpoint)
-                .map_err(|_| Refusal::UrlNotBuildable);
+            return uri(&mock_origin(), endpoint).map_err(|_| Refusal::UrlNotBuildable);
         }
         Via::Direct => {
             let base = provider.base.as_ref().ok_or_else(|| {
@@ -475,6 +477,8 @@ fn with_api_version(version: &str, query: Option<&str>) -> String {
         .join("&")
 }
 
+const BETA: HeaderName = HeaderName::from_static("anthropic-beta");
+
 /// In which dialect a request goes out.
 #[derive(Clone, Copy)]
 enum Said {
@@ -484,17 +488,19 @@ enum Said {
     Anew(Dialect),
 }
 
+/// The head for the upstream: the client's own, taken out of the ticket and changed.
 fn head(
-    ticket: &Ticket,
+    ticket: &mut Ticket,
     provider: &Provider,
     uri: Uri,
-    key: Option<&Secret>,
     extra: &[(&'static str, String)],
     body: Said,
     catalog: &Catalog,
 ) -> Result<request::Parts, Refusal> {
     let toward = if provider.via == Via::Cloudflare { Toward::Cloudflare } else { Toward::Provider };
-    let mut headers = headers::toward_upstream(&ticket.head.headers, toward);
+    let key = key_for(&ticket.caller, provider, catalog)?;
+    let mut headers = std::mem::take(&mut ticket.head.headers);
+    headers::toward_upstream(&mut headers, toward);
     let (Said::As(upstream) | Said::Anew(upstream)) = body;
     if matches!(body, Said::Anew(_)) {
         // Betas, versions and organizations of the client's dialect mean nothing to another one.
@@ -517,7 +523,7 @@ fn head(
     if ticket.head.method == Method::POST && !headers.contains_key(header::CONTENT_TYPE) {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
-    headers.insert(headers::HOPS, HeaderValue::from(ticket.hops + 1));
+    headers.insert(headers::HOPS, headers::small(ticket.hops as usize + 1));
     for (name, value) in extra {
         headers.insert(*name, HeaderValue::try_from(value).map_err(|_| Refusal::UrlNotBuildable)?);
     }
@@ -528,7 +534,7 @@ fn head(
         && let Some(token) = catalog.cloudflare.as_ref().and_then(|c| c.token.as_ref())
         && let Some((_, value)) = credentials::auth_header(&crate::provider::Auth::Bearer, token)
     {
-        headers.insert("cf-aig-authorization", value);
+        headers.insert(HeaderName::from_static("cf-aig-authorization"), value);
     }
     let (mut parts, ()) = http::Request::new(()).into_parts();
     parts.method = ticket.head.method.clone();

@@ -2,6 +2,7 @@
 
 pub mod line;
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -118,7 +119,11 @@ impl Record {
         Box::new(Self {
             request_id: arrival.request_id.to_owned(),
             started: arrival.now,
-            mode: if headers.contains_key(PROVIDER) { Mode::Passthrough } else { Mode::Gateway },
+            mode: if headers.contains_key(HeaderName::from_static(PROVIDER)) {
+                Mode::Passthrough
+            } else {
+                Mode::Gateway
+            },
             method: head.method.as_str().to_owned(),
             path: head.uri.path().to_owned(),
             label: named(headers, &HeaderName::from_static(TYPE)).map(|text| echo(&text)),
@@ -128,7 +133,8 @@ impl Record {
             span,
             client_dialect: Some(dialect),
             custom_cost: named(headers, &HeaderName::from_static("cf-aig-custom-cost"))
-                .filter(|text| text.len() <= MAX_CUSTOM_COST),
+                .filter(|text| text.len() <= MAX_CUSTOM_COST)
+                .map(Cow::into_owned),
             trace,
             capture: catalog.capture.as_ref().map_or(Capture::Off, |limits| Capture::begin(head, limits, catalog)),
             ..Self::default()
@@ -162,8 +168,8 @@ impl Record {
     }
 }
 
-fn named(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+fn named<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<Cow<'h, str>> {
+    headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()))
 }
 
 /// Longest `cf-aig-custom-cost` that is kept, in bytes.

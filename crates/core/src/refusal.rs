@@ -215,6 +215,9 @@ impl Refusal {
 
 /// A name a client gave, fit for a message: printable, at most 64 characters.
 pub fn echo(name: &str) -> String {
+    if name.len() <= 64 && name.bytes().all(|b| matches!(b, b' '..=b'~')) {
+        return name.to_owned();
+    }
     let mut out: String = name.chars().take(64).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
     if name.chars().nth(64).is_some() {
         out.push('…');

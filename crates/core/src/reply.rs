@@ -84,8 +84,8 @@ fn retry_headers(failure: &Failure, dialect: Dialect, status: StatusCode, header
 /// Puts our request id on a reply: always under our own name, and under the dialect's where the upstream sent none.
 pub fn stamp(headers: &mut HeaderMap, dialect: Dialect, request_id: &str) {
     let Ok(id) = HeaderValue::try_from(request_id) else { return };
-    let theirs = if dialect == Dialect::Anthropic { "request-id" } else { "x-request-id" };
-    if !headers.contains_key(theirs) {
+    let theirs = HeaderName::from_static(if dialect == Dialect::Anthropic { "request-id" } else { "x-request-id" });
+    if !headers.contains_key(&theirs) {
         headers.insert(theirs, id.clone());
     }
     headers.insert(REQUEST_ID, id);

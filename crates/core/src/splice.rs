@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use memchr::memmem;
 
-use crate::json::{JsonStr, ScanError, Span, scan_object};
+use crate::json::{JsonStr, Members, ScanError, Span, scan_object};
 use crate::provider::{Patch, Says};
 
 mod below;
@@ -44,6 +44,11 @@ impl<'a> Document<'a> {
 
     pub const fn text(&self) -> &'a str {
         self.text
+    }
+
+    /// Its members, for a dialect to read.
+    pub fn members(&self) -> Members<'a> {
+        Members::scanned(self.text, &self.members)
     }
 
     /// The raw value of `key`, which must not appear twice: gateway and provider could read different ones.

@@ -66,10 +66,16 @@ pub struct Seed(pub u128);
 impl Seed {
     /// A 24-character base-62 token, different for each `purpose`.
     pub fn token(self, purpose: u64) -> String {
+        self.id("", purpose)
+    }
+
+    /// The same token behind a `prefix`.
+    pub fn id(self, prefix: &str, purpose: u64) -> String {
         const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
         let mut state =
             self.0 ^ (u128::from(purpose).wrapping_add(1)).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835);
-        let mut out = String::with_capacity(24);
+        let mut out = String::with_capacity(prefix.len() + 24);
+        out.push_str(prefix);
         for _ in 0..24 {
             // One step of a 128-bit multiplicative generator: ids must differ, not be secret.
             state = state.wrapping_mul(0xDA94_2042_E4DD_58B5_0000_0000_0000_0001).wrapping_add(0x2545_F491_4F6C_DD1D);

@@ -1,7 +1,7 @@
 //! The trace a request is part of, as its client says in `traceparent` and `tracestate`
 //! (<https://www.w3.org/TR/trace-context/>).
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
 
 /// A valid `traceparent`, and the `tracestate` beside it.
@@ -17,6 +17,10 @@ pub struct TraceContext {
     pub state: Option<String>,
 }
 
+/// The headers it comes in.
+pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+pub(crate) const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
 /// Vendors must pass on at least this much (section 3.3.1.5).
 const MAX_STATE: usize = 512;
 
@@ -29,8 +33,8 @@ impl TraceContext {
     }
 
     fn cloudflare(headers: &HeaderMap) -> Option<Self> {
-        let hex = |name: &str, length: usize| {
-            let text = headers.get(name)?.to_str().ok()?;
+        let hex = |name: &'static str, length: usize| {
+            let text = headers.get(HeaderName::from_static(name))?.to_str().ok()?;
             let fits = text.len() == length && text.bytes().all(|b| b.is_ascii_hexdigit());
             u128::from_str_radix(text, 16).ok().filter(|id| fits && *id != 0)
         };
@@ -40,10 +44,10 @@ impl TraceContext {
     }
 
     fn w3c(headers: &HeaderMap) -> Option<Self> {
-        let mut parents = headers.get_all("traceparent").iter();
+        let mut parents = headers.get_all(TRACEPARENT).iter();
         let (first, second) = (parents.next()?, parents.next());
         let (trace_id, span_id, flags) = parent(first.as_bytes()).filter(|_| second.is_none())?;
-        let states: Option<Vec<&str>> = headers.get_all("tracestate").iter().map(|v| v.to_str().ok()).collect();
+        let states: Option<Vec<&str>> = headers.get_all(TRACESTATE).iter().map(|v| v.to_str().ok()).collect();
         let state = states.map(|all| all.join(",")).filter(|text| !text.is_empty() && text.len() <= MAX_STATE);
         Some(Self { trace_id, span_id, flags, state })
     }
@@ -154,7 +158,7 @@ mod tests {
     #[test]
     fn cloudflares_headers_join_a_trace() {
         let of = |pairs: &[(&'static str, &'static str)]| {
-            let headers = pairs.iter().map(|(n, v)| (http::HeaderName::from_static(n), HeaderValue::from_static(v)));
+            let headers = pairs.iter().map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v)));
             TraceContext::of(&headers.collect::<HeaderMap>()).map(|c| (c.trace_id, c.span_id, c.flags))
         };
         let (trace, span) = ("cf-aig-otel-trace-id", "cf-aig-otel-parent-span-id");

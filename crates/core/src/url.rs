@@ -1,6 +1,7 @@
 //! Upstream URLs from typed parts. Nothing here concatenates text that came from a request into a URL.
 
 use std::fmt;
+use std::sync::Arc;
 
 use http::Uri;
 use http::uri::{self, Authority, PathAndQuery, Scheme};
@@ -11,14 +12,14 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 pub struct Origin {
     pub secure: bool,
     /// A DNS name in lower case or an IP address (IPv6 without brackets).
-    pub host: String,
+    pub host: Arc<str>,
     pub port: u16,
 }
 
 impl Origin {
     /// Host, and the port where it is not the scheme's own: the value of `host`.
     pub fn authority(&self) -> String {
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { (*self.host).to_owned() };
         if self.port == default_port(self.secure) { host } else { format!("{host}:{}", self.port) }
     }
 }
@@ -54,7 +55,7 @@ impl Base {
             return Err("may have a path, but no query, fragment or odd characters");
         }
         let path = path.trim_end_matches('/').to_owned();
-        let origin = Origin { secure, host, port: port.unwrap_or_else(|| default_port(secure)) };
+        let origin = Origin { secure, host: host.into(), port: port.unwrap_or_else(|| default_port(secure)) };
         let authority = Authority::try_from(origin.authority()).map_err(|_| "has no valid host and port")?;
         Ok(Self { origin, path, authority })
     }

@@ -94,7 +94,7 @@ impl<P: Platform> Drive<P> {
         self.fallback = None;
     }
 
-    pub(crate) fn handle(&mut self, input: Input<'_>) {
+    pub(crate) fn handle(&mut self, input: Input) {
         let now = self.platform.now();
         if let Some(exchange) = &mut self.exchange {
             exchange.handle(input, now);
@@ -145,7 +145,7 @@ impl<P: Platform> Drive<P> {
         if outgoing.reach == Reach::Mock {
             let (player, head) = Player::new(&self.platform, &outgoing);
             self.upstream = Some(Source::Mock(player));
-            self.handle(Input::UpstreamHead(&head));
+            self.handle(Input::UpstreamHead(head));
             return;
         }
         let body = match (&outgoing.body, client.take()) {
@@ -171,7 +171,7 @@ impl<P: Platform> Drive<P> {
                 Some(Ok((head, upstream))) => {
                     self.buffered = None;
                     self.upstream = Some(Source::Real(upstream));
-                    self.handle(Input::UpstreamHead(&head));
+                    self.handle(Input::UpstreamHead(head));
                     return;
                 }
                 Some(Err(error)) => {
@@ -310,7 +310,7 @@ pub(crate) enum News {
 }
 
 impl News {
-    pub(crate) fn input(self) -> Input<'static> {
+    pub(crate) fn input(self) -> Input {
         match self {
             Self::Chunk(chunk) => Input::UpstreamChunk(chunk),
             Self::Deadline => Input::Deadline,

@@ -32,7 +32,7 @@ pub async fn serve<P: Platform>(
     request: Request<P::ClientBody>,
 ) -> Response<ReplyBody<P>> {
     let (now, seed) = (platform.now(), platform.seed());
-    let request_id = ["req_", &seed.token(0)].concat();
+    let request_id = seed.id("req_", 0);
     let (head, mut body) = request.into_parts();
     let draining = platform.gauge().draining.load(Ordering::Relaxed);
     let arrival = Arrival { request_id: &request_id, now, client: peer.address, draining };
@@ -57,7 +57,7 @@ pub async fn serve<P: Platform>(
             None => return refuse(drive, &Refusal::TooManyRequests).await,
         }
         if ticket.mapping.is_none() && !body.is_end_stream() {
-            drive.with(|exchange, platform| exchange.begin_streaming(&ticket, Bytes::new(), platform.now()));
+            drive.with(|exchange, platform| exchange.begin_streaming(&mut ticket, Bytes::new(), platform.now()));
             return drive.respond(Some(body)).await;
         }
     }
@@ -75,9 +75,9 @@ pub async fn serve<P: Platform>(
     drive.account(buffered);
     if whole.len() >= HEAVY {
         let now = platform.now();
-        drive.offload(move |exchange| exchange.begin(&ticket, &whole, now)).await;
+        drive.offload(move |exchange| exchange.begin(&mut ticket, &whole, now)).await;
     } else {
-        drive.with(|exchange, platform| exchange.begin(&ticket, &whole, platform.now()));
+        drive.with(|exchange, platform| exchange.begin(&mut ticket, &whole, platform.now()));
     }
     drive.respond(None).await
 }

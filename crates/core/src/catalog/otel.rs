@@ -103,7 +103,7 @@ mod tests {
             ..Otel::default()
         };
         let otel = build(whole).unwrap().unwrap();
-        assert_eq!((otel.traces.origin.host.as_str(), otel.traces.path.as_str()), ("b", "/c"));
+        assert_eq!((&*otel.traces.origin.host, otel.traces.path.as_str()), ("b", "/c"));
         assert_eq!(otel.resource, [("service.name".to_owned(), "n".to_owned())]);
         let wrong = Otel {
             endpoint: text("http://a"),

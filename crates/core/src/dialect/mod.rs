@@ -11,7 +11,7 @@ use std::sync::Arc;
 use http::StatusCode;
 
 use crate::hub::{Aliases, Event, Failure, Losses, Reply, Request, Untranslatable};
-use crate::json::WireError;
+use crate::json::{Members, WireError};
 use crate::provider::Quirks;
 
 pub mod anthropic;
@@ -113,8 +113,13 @@ pub struct ReplyContext {
 impl ReplyContext {
     /// The media type of a stream for the client.
     pub const fn stream_type(&self) -> &'static str {
-        if self.json_array { "application/json" } else { "text/event-stream; charset=utf-8" }
+        stream_type(self.json_array)
     }
+}
+
+/// The media type of a stream that we write: events, or the one JSON array that Gemini clients may ask for.
+pub(crate) const fn stream_type(json_array: bool) -> &'static str {
+    if json_array { "application/json" } else { "text/event-stream; charset=utf-8" }
 }
 
 /// Decodes a request of `dialect`.
@@ -125,6 +130,17 @@ pub fn decode_request(dialect: Dialect, body: &str) -> Result<Request<'_>, WireE
         Dialect::Gemini => gemini::decode_request(body),
         Dialect::OpenAiChat => openai_chat::decode_request(body),
         Dialect::OpenAiResponses => openai_responses::decode_request(body),
+    }
+}
+
+/// Decodes a request of `dialect` that was taken apart already: `m` is what [`decode_request`] begins with.
+pub fn decode_members(dialect: Dialect, m: Members<'_>) -> Result<Request<'_>, WireError> {
+    match dialect {
+        Dialect::Anthropic => anthropic::decode_members(m),
+        Dialect::Cohere => cohere::decode_members(m),
+        Dialect::Gemini => gemini::decode_members(m),
+        Dialect::OpenAiChat => openai_chat::decode_members(m),
+        Dialect::OpenAiResponses => openai_responses::decode_members(m),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::cost::{Cost, Source};
 use crate::hub::Usage;
@@ -57,5 +57,5 @@ pub(super) fn tell(cost: Cost, headers: &mut HeaderMap) {
             Err(_) => return,
         },
     };
-    headers.insert("x-apex-cost", value);
+    headers.insert(HeaderName::from_static("x-apex-cost"), value);
 }

@@ -37,7 +37,7 @@ pub(super) struct Refusing {
 }
 
 impl Refusing {
-    pub(super) fn new(upstream: &response::Parts, planned: &Planned, dressing: &Dressing) -> Self {
+    pub(super) fn new(upstream: &response::Parts, planned: &Planned, dressing: &Dressing<'_>) -> Self {
         Self {
             dialect: planned.client,
             translated: planned.translation.is_some(),
@@ -45,7 +45,7 @@ impl Refusing {
             headers: upstream.headers.clone(),
             own_key: planned.own_key.clone(),
             catalog: Arc::clone(&planned.catalog),
-            request_id: dressing.request_id.clone(),
+            request_id: dressing.record.request_id.clone(),
         }
     }
 

@@ -7,7 +7,7 @@ use super::collected::{Refusing, Translating};
 use super::pipe::Pipe;
 use super::replying::Dressing;
 use super::start::Planned;
-use super::{bad_answer, media_type};
+use super::{bad_answer, is_json, is_stream};
 use crate::dialect::{Dialect, StreamDecoder, StreamEncoder};
 use crate::hub::{Aliases, Failure, Named, StopReason, Usage};
 use crate::inflate::Inflate;
@@ -149,7 +149,7 @@ impl Form {
     pub(super) fn choose(
         upstream: &response::Parts,
         planned: Option<&Planned>,
-        dressing: &Dressing,
+        dressing: &Dressing<'_>,
     ) -> Result<(Self, Option<Inflate>), Failure> {
         // Passthrough looks at nothing.
         let Some(planned) = planned else { return Ok((Self::Raw, None)) };
@@ -177,9 +177,9 @@ impl Form {
     fn relay(upstream: &response::Parts, planned: &Planned) -> Self {
         let (dialect, quirks, keeps) = (planned.upstream, planned.quirks, planned.keep.is_some());
         let pipe = || Box::new(Pipe::relay(dialect, Tap::new(dialect, quirks).keeping(keeps)));
-        let stream = media_type(&upstream.headers) == "text/event-stream";
+        let stream = is_stream(&upstream.headers);
         let other = matches!(planned.operation, Operation::Cohere(_) | Operation::Other(_) | Operation::Unlisted(_));
-        if other && (stream || planned.stream || !media_type(&upstream.headers).ends_with("json")) {
+        if other && (stream || planned.stream || !is_json(&upstream.headers)) {
             // Speech, images, plain completions: how their streams begin and end is not known here: nothing is added.
             Self::Raw
         } else if stream {
@@ -189,13 +189,13 @@ impl Form {
             let then = Box::new(Then::Relay { dialect, quirks, hold, keeps });
             Self::Sniff { pipe: pipe(), then, blank: BytesMut::new() }
         } else {
-            let hold = planned.bill.is_open(upstream.status) && media_type(&upstream.headers).ends_with("json");
+            let hold = planned.bill.is_open(upstream.status) && is_json(&upstream.headers);
             Self::Whole(Whole::new(dialect, quirks, hold, keeps))
         }
     }
 
     /// Another dialect.
-    fn translate(upstream: &response::Parts, planned: &Planned, aliases: Aliases, dressing: &Dressing) -> Self {
+    fn translate(upstream: &response::Parts, planned: &Planned, aliases: Aliases, dressing: &Dressing<'_>) -> Self {
         let context = planned.context(dressing);
         let then = Then::Translate(Box::new(Translating::new(planned, aliases.clone(), context.clone())));
         if !planned.stream {
@@ -203,7 +203,7 @@ impl Form {
         }
         let decoder = StreamDecoder::new(planned.upstream, planned.quirks, aliases);
         let pipe = Box::new(Pipe::translate(decoder, StreamEncoder::new(planned.client, context)));
-        if media_type(&upstream.headers) == "text/event-stream" {
+        if is_stream(&upstream.headers) {
             Self::Stream { pipe, held: Some(Vec::new()) }
         } else {
             Self::Sniff { pipe, then: Box::new(then), blank: BytesMut::new() }

@@ -10,8 +10,8 @@ use crate::url::Origin;
 
 /// News for an exchange.
 #[derive(Debug)]
-pub enum Input<'a> {
-    UpstreamHead(&'a response::Parts),
+pub enum Input {
+    UpstreamHead(response::Parts),
     UpstreamChunk(Bytes),
     /// The upstream's body ended as its framing says.
     UpstreamEnd,

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{StatusCode, request, response};
+use http::{Method, StatusCode, Uri, Version, response};
 
 pub use input::{Body, Input, Outgoing, Reach, Step, TransportError, TransportErrorKind};
 
@@ -36,6 +36,8 @@ use crate::record::{Attempt, Outcome, Record};
 use crate::redact;
 use crate::reply::{self, Whole};
 use crate::time::{Seed, Timestamp};
+use crate::trace_context::{TRACEPARENT, TRACESTATE};
+use form::Form;
 use recall::Waiting;
 use replying::{Progressed, Replying};
 use start::Planned;
@@ -49,7 +51,6 @@ pub struct Exchange {
     catalog: Arc<Catalog>,
     seed: Seed,
     cors: Cors,
-    request_id: String,
     /// The client's dialect.
     dialect: Dialect,
     record: Box<Record>,
@@ -83,9 +84,38 @@ enum State {
 #[derive(Debug)]
 struct Resend {
     origin: crate::url::Origin,
-    head: request::Parts,
+    method: Method,
+    uri: Uri,
+    /// As a list: nothing is looked up in it, and it is seldom needed.
+    headers: Vec<(HeaderName, HeaderValue)>,
     body: Bytes,
     reach: Reach,
+}
+
+impl Resend {
+    /// What can be sent again of `outgoing`; not the client's own body on its way through.
+    fn of(outgoing: &Outgoing) -> Option<Self> {
+        let Body::Bytes(body) = &outgoing.body else { return None };
+        let head = &outgoing.head;
+        Some(Self {
+            origin: outgoing.origin.clone(),
+            method: head.method.clone(),
+            uri: head.uri.clone(),
+            headers: head.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+            body: body.clone(),
+            reach: outgoing.reach,
+        })
+    }
+
+    fn outgoing(self) -> Outgoing {
+        let (mut head, ()) = http::Request::new(()).into_parts();
+        (head.method, head.uri) = (self.method, self.uri);
+        head.headers.reserve(self.headers.len());
+        for (name, value) in self.headers {
+            head.headers.append(name, value);
+        }
+        Outgoing { origin: self.origin, head, body: Body::Bytes(self.body), reach: self.reach }
+    }
 }
 
 impl Exchange {
@@ -95,7 +125,7 @@ impl Exchange {
     }
 
     /// Takes news.
-    pub fn handle(&mut self, input: Input<'_>, now: Timestamp) {
+    pub fn handle(&mut self, input: Input, now: Timestamp) {
         match std::mem::replace(&mut self.state, State::Done) {
             State::Done => {}
             State::Recalling(waiting) => self.in_recall(waiting, input, now),
@@ -131,7 +161,7 @@ impl Exchange {
         }
     }
 
-    fn in_head(&mut self, input: Input<'_>, now: Timestamp) {
+    fn in_head(&mut self, input: Input, now: Timestamp) {
         match input {
             Input::UpstreamHead(parts) => self.on_head(parts, now),
             Input::UpstreamFailed(error) => self.on_unreachable(&error, now),
@@ -156,15 +186,9 @@ impl Exchange {
         self.attempt_over(now, Some(error.kind));
         if error.stale
             && self.record.attempts.len() < MAX_ATTEMPTS
-            && let Some(resend) = &self.resend
+            && let Some(resend) = self.resend.take()
         {
-            let again = Outgoing {
-                origin: resend.origin.clone(),
-                head: resend.head.clone(),
-                body: Body::Bytes(resend.body.clone()),
-                reach: resend.reach,
-            };
-            self.send(again, now);
+            self.send(resend.outgoing(), now);
             return;
         }
         self.record.error = Some(error.kind.as_str().to_owned());
@@ -173,7 +197,7 @@ impl Exchange {
         self.fail(&failure, outcome, now);
     }
 
-    fn on_head(&mut self, parts: &response::Parts, now: Timestamp) {
+    fn on_head(&mut self, mut parts: response::Parts, now: Timestamp) {
         // The upstream has the request: no second attempt, and its body need not be kept.
         self.resend = None;
         self.record.upstream_status = Some(parts.status.as_u16());
@@ -184,9 +208,9 @@ impl Exchange {
             attempt.head = Some(since);
             attempt.status = self.record.upstream_status;
         }
-        self.record.upstream_request_id = ["x-request-id", "request-id", "cf-aig-log-id", "apim-request-id", "cf-ray"]
+        self.record.upstream_request_id = UPSTREAM_IDS
             .iter()
-            .find_map(|n| parts.headers.get(*n))
+            .find_map(|name| parts.headers.get(name))
             .and_then(|v| v.to_str().ok())
             .map(crate::refusal::echo);
         if let Some(planned) = self.planned.as_mut().filter(|_| self.record.via == Some(Via::Cloudflare.as_str())) {
@@ -215,11 +239,15 @@ impl Exchange {
             return;
         }
         let planned = self.planned.as_ref();
-        let mut head = response::Parts::from_status(parts.status);
-        head.headers = headers::toward_client(&parts.headers, planned.is_some_and(|p| p.translation.is_some()));
-        self.dress(&mut head.headers);
-        match Replying::new(parts, head, planned, &self.dressing(now), now) {
-            Ok(replying) => {
+        let form = Form::choose(&parts, planned, &self.dressing(now));
+        headers::toward_client(&mut parts.headers, planned.is_some_and(|p| p.translation.is_some()));
+        // Only status and headers are told; the version is the client's own connection's.
+        parts.version = Version::default();
+        parts.extensions.clear();
+        self.dress(&mut parts.headers);
+        match form {
+            Ok((form, inflate)) => {
+                let replying = Replying::new(parts, form, inflate, self.planned.as_ref(), now);
                 // Passthrough adds nothing, not even a wait. An answer to HEAD has no body to wait with.
                 let commit = through && self.record.method != "HEAD";
                 self.state = State::Body(Box::new(replying));
@@ -229,7 +257,7 @@ impl Exchange {
         }
     }
 
-    fn in_body(&mut self, mut replying: Box<Replying>, input: Input<'_>, now: Timestamp) {
+    fn in_body(&mut self, mut replying: Box<Replying>, input: Input, now: Timestamp) {
         let progressed = match input {
             Input::UpstreamChunk(chunk) => {
                 self.record.upstream_bytes += chunk.len() as u64;
@@ -274,7 +302,7 @@ impl Exchange {
                 return;
             }
             self.emit(progressed.out, now);
-            if let Some(last_words) = replying.fail(&failure, &self.request_id) {
+            if let Some(last_words) = replying.fail(&failure, &self.record.request_id) {
                 self.emit(last_words.into(), now);
             }
             self.finish(outcome, true, now);
@@ -283,7 +311,7 @@ impl Exchange {
         let complete = progressed.done == Some(Outcome::Completed);
         self.keep(&mut replying, now);
         if let Some(mut whole) = progressed.whole {
-            if complete && media_type(&whole.parts.headers) != EVENT_STREAM {
+            if complete && !is_stream(&whole.parts.headers) {
                 bill::tell(self.cost(true), &mut whole.parts.headers);
             }
             self.reply(whole.parts, now);
@@ -293,7 +321,7 @@ impl Exchange {
                 let mut head = replying.take_head();
                 // One that goes out before its cost is known says nothing of it, unless no cost will come.
                 let open = self.planned.as_ref().is_some_and(|p| p.bill.is_open(head.status));
-                if replying.is_whole() && (complete || !open) && media_type(&head.headers).ends_with("json") {
+                if replying.is_whole() && (complete || !open) && is_json(&head.headers) {
                     bill::tell(self.cost(complete), &mut head.headers);
                 }
                 self.reply(head, now);
@@ -380,7 +408,7 @@ impl Exchange {
         if failure.status.is_server_error() && self.estimate_instead(now) {
             return;
         }
-        let Whole { mut parts, body } = reply::fail(failure, self.dialect, &self.request_id);
+        let Whole { mut parts, body } = reply::fail(failure, self.dialect, &self.record.request_id);
         // The upstream's rate-limit headers and ids stay useful; what we say about the reply wins.
         let ours = std::mem::replace(&mut parts.headers, upstream);
         for (name, value) in &ours {
@@ -400,40 +428,35 @@ impl Exchange {
         true
     }
 
-    fn dressing(&self, now: Timestamp) -> replying::Dressing {
-        replying::Dressing { seed: self.seed, request_id: self.request_id.clone(), created: now.as_secs() }
+    fn dressing(&self, now: Timestamp) -> replying::Dressing<'_> {
+        replying::Dressing { seed: self.seed, record: &self.record, created: now.as_secs() }
     }
 
     /// Puts our headers on a reply.
     fn dress(&self, headers: &mut HeaderMap) {
-        let mut set = |name: &'static str, value: String| {
-            if let Ok(value) = HeaderValue::try_from(value) {
-                headers.insert(HeaderName::from_static(name), value);
+        let record = &*self.record;
+        for (name, text) in
+            [(PROVIDER, &record.provider), (MODEL, &record.upstream_model), (ADJUSTMENTS, &record.adjustments)]
+        {
+            if let Some(value) = text.as_ref().and_then(|text| HeaderValue::from_str(text).ok()) {
+                headers.insert(name, value);
             }
-        };
-        if let Some(provider) = &self.record.provider {
-            set("x-apex-provider", provider.clone());
         }
-        if let Some(model) = &self.record.upstream_model {
-            set("x-apex-model", model.clone());
-        }
-        if !self.record.attempts.is_empty() {
-            set("x-apex-attempts", self.record.attempts.len().to_string());
-        }
-        if let Some(adjustments) = &self.record.adjustments {
-            set("x-apex-adjustments", adjustments.clone());
+        if !record.attempts.is_empty() {
+            headers.insert(ATTEMPTS, headers::small(record.attempts.len()));
         }
         if let Some(upstream) = self.record.upstream_head {
             let before = self.sent_at.since(self.record.started);
-            let mut timing = b"gateway;dur=".to_vec();
+            let mut timing = Vec::with_capacity(64);
+            timing.extend_from_slice(b"gateway;dur=");
             millis(before, &mut timing);
             timing.extend_from_slice(b", upstream;dur=");
             millis(upstream.saturating_sub(before), &mut timing);
             if let Ok(value) = HeaderValue::try_from(timing) {
-                headers.append(HeaderName::from_static("server-timing"), value);
+                headers.append(SERVER_TIMING, value);
             }
         }
-        reply::stamp(headers, self.dialect, &self.request_id);
+        reply::stamp(headers, self.dialect, &record.request_id);
         self.cors.apply(headers);
     }
 
@@ -476,20 +499,10 @@ impl Exchange {
 /// Origin and path of a request; queries carry keys.
 fn target(outgoing: &Outgoing) -> String {
     let uri = &outgoing.head.uri;
-    let scheme = if outgoing.origin.secure { "https" } else { "http" };
-    format!("{scheme}://{}{}", outgoing.origin.authority(), uri.path())
-}
-
-/// An empty head of this status.
-trait FromStatus {
-    fn from_status(status: StatusCode) -> Self;
-}
-
-impl FromStatus for response::Parts {
-    fn from_status(status: StatusCode) -> Self {
-        let (mut parts, ()) = http::Response::new(()).into_parts();
-        parts.status = status;
-        parts
+    let scheme = if outgoing.origin.secure { "https://" } else { "http://" };
+    match uri.authority() {
+        Some(authority) => [scheme, authority.as_str(), uri.path()].concat(),
+        None => [scheme, &outgoing.origin.authority(), uri.path()].concat(),
     }
 }
 
@@ -536,12 +549,34 @@ fn transport_failure(error: &TransportError) -> (Failure, Outcome) {
     }
 }
 
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
-const EVENT_STREAM: &str = "text/event-stream";
+const PROVIDER: HeaderName = HeaderName::from_static("x-apex-provider");
+const MODEL: HeaderName = HeaderName::from_static("x-apex-model");
+const ADJUSTMENTS: HeaderName = HeaderName::from_static("x-apex-adjustments");
+const ATTEMPTS: HeaderName = HeaderName::from_static("x-apex-attempts");
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
-/// The media type of a reply, without parameters, in lower case.
-fn media_type(headers: &HeaderMap) -> String {
+/// Where an upstream's own id of a request stands, the most telling first.
+static UPSTREAM_IDS: [HeaderName; 5] = [
+    HeaderName::from_static("x-request-id"),
+    HeaderName::from_static("request-id"),
+    HeaderName::from_static("cf-aig-log-id"),
+    HeaderName::from_static("apim-request-id"),
+    HeaderName::from_static("cf-ray"),
+];
+
+/// The media type of a reply, without parameters.
+fn media_type(headers: &HeaderMap) -> &str {
     let text = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
-    text.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
+    text.split(';').next().unwrap_or("").trim()
+}
+
+/// Is a reply a stream of events by its type?
+fn is_stream(headers: &HeaderMap) -> bool {
+    media_type(headers).eq_ignore_ascii_case("text/event-stream")
+}
+
+/// Is it JSON of any kind?
+fn is_json(headers: &HeaderMap) -> bool {
+    let media_type = media_type(headers).as_bytes();
+    media_type.last_chunk::<4>().is_some_and(|end| end.eq_ignore_ascii_case(b"json"))
 }

@@ -25,7 +25,7 @@ impl Exchange {
         self.steps.push_back(Step::Recall(Box::new(ask)));
     }
 
-    pub(super) fn in_recall(&mut self, mut waiting: Box<Waiting>, input: Input<'_>, now: Timestamp) {
+    pub(super) fn in_recall(&mut self, mut waiting: Box<Waiting>, input: Input, now: Timestamp) {
         match input {
             Input::Recalled(found) => {
                 if let Some(whole) = answer(&waiting.ticket, &found) {
@@ -34,7 +34,7 @@ impl Exchange {
                 if let (Some(_), Some(kept)) = (Reading::of(&waiting.ticket), found.last()) {
                     at_its_provider(&mut waiting.ticket, kept);
                 }
-                self.plan(&waiting.ticket, &waiting.body, &found, now);
+                self.plan(&mut waiting.ticket, &waiting.body, &found, now);
             }
             Input::ClientGone => self.finish(Outcome::ClientGone, true, now),
             // A store answers within its own limits of time.
@@ -64,7 +64,7 @@ impl Exchange {
         self.steps.push_back(Step::Keep(Box::new(Kept {
             key: Key { owner: keeping.owner, id },
             previous: keeping.previous,
-            provider: planned.provider.clone(),
+            provider: self.record.provider.clone().unwrap_or_default(),
             held: keeping.held,
             created: now,
             input: keeping.input,

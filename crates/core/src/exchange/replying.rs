@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{StatusCode, response};
 
 use super::form::{Form, Then, Whole as WholeForm};
@@ -11,9 +11,10 @@ use super::pipe::{Pipe, Progress};
 use super::start::Planned;
 use super::{TransportError, TransportErrorKind, bad_answer, timeout};
 use crate::catalog::Timeouts;
+use crate::dialect;
 use crate::hub::{ErrorKind, Failure, Named, StopReason, Usage};
 use crate::inflate::Inflate;
-use crate::record::Outcome;
+use crate::record::{Outcome, Record};
 use crate::reply::Whole;
 use crate::time::{Seed, Timestamp};
 
@@ -26,11 +27,13 @@ const HOLD_WHOLE: usize = 1 << 20;
 const HOLD_TIME: Duration = Duration::from_secs(5);
 const HOLD_BYTES: usize = 64 << 10;
 
-/// Ids of this reply.
+/// What a reply of our own writing is dressed with.
 #[derive(Debug)]
-pub(super) struct Dressing {
+pub(super) struct Dressing<'r> {
     pub(super) seed: Seed,
-    pub(super) request_id: String,
+    /// What is known of the exchange so far: its id, its models, its provider.
+    pub(super) record: &'r Record,
+    /// Seconds since the Unix epoch.
     pub(super) created: u64,
 }
 
@@ -62,15 +65,14 @@ pub(super) struct Replying {
 }
 
 impl Replying {
-    /// Decides by the upstream's head what becomes of the body.
+    /// A reply of this form, whose head for the client is `head`, as far as the form leaves it alone.
     pub(super) fn new(
-        upstream: &response::Parts,
         mut head: response::Parts,
+        form: Form,
+        inflate: Option<Inflate>,
         planned: Option<&Planned>,
-        dressing: &Dressing,
         now: Timestamp,
-    ) -> Result<Self, Failure> {
-        let (form, inflate) = Form::choose(upstream, planned, dressing)?;
+    ) -> Self {
         if inflate.is_some() {
             // What is unpacked here goes on unpacked.
             head.headers.remove(header::CONTENT_ENCODING);
@@ -81,17 +83,17 @@ impl Replying {
             head.headers.remove(header::CONTENT_LENGTH);
         }
         if planned.is_some() && matches!(form, Form::Stream { .. } | Form::Sniff { .. }) {
-            let set = |headers: &mut HeaderMap, name: &'static str, value: &'static str| {
-                headers.insert(name, HeaderValue::from_static(value));
+            let mut set = |name: HeaderName, value: &'static str| {
+                head.headers.insert(name, HeaderValue::from_static(value));
             };
-            if let Some(planned) = planned.filter(|p| p.translation.is_some()) {
-                set(&mut head.headers, "content-type", planned.context(dressing).stream_type());
+            if let Some(translation) = planned.and_then(|p| p.translation.as_ref()) {
+                set(header::CONTENT_TYPE, dialect::stream_type(translation.json_array));
             }
-            set(&mut head.headers, "cache-control", "no-cache");
+            set(header::CACHE_CONTROL, "no-cache");
             // Proxies in front of us must not collect the stream.
-            set(&mut head.headers, "x-accel-buffering", "no");
+            set(HeaderName::from_static("x-accel-buffering"), "no");
         }
-        Ok(Self { head, form, head_at: now, heard: now, told: now, inflate, outcome: Outcome::Completed })
+        Self { head, form, head_at: now, heard: now, told: now, inflate, outcome: Outcome::Completed }
     }
 
     pub(super) fn chunk(&mut self, chunk: Bytes, now: Timestamp) -> Progressed {

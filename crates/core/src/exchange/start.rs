@@ -13,7 +13,6 @@ use crate::capture::Tee;
 use crate::count;
 use crate::dialect::ReplyContext;
 use crate::headers::{self, Toward};
-use crate::passthrough::Destination;
 use crate::plan::count::Counting;
 use crate::plan::stored::{self, Keeping};
 use crate::plan::{self, Plan, Translation};
@@ -33,9 +32,6 @@ pub(super) struct Planned {
     pub(super) client: Dialect,
     pub(super) upstream: Dialect,
     pub(super) stream: bool,
-    pub(super) client_model: String,
-    pub(super) provider: String,
-    pub(super) upstream_model: String,
     pub(super) quirks: &'static Quirks,
     pub(super) translation: Option<Translation>,
     pub(super) own_key: Option<Secret>,
@@ -46,17 +42,18 @@ pub(super) struct Planned {
 }
 
 impl Planned {
-    pub(super) fn context(&self, dressing: &super::replying::Dressing) -> ReplyContext {
+    pub(super) fn context(&self, dressing: &super::replying::Dressing<'_>) -> ReplyContext {
+        let record = dressing.record;
         ReplyContext {
-            client_model: self.client_model.clone(),
+            client_model: record.client_model.clone().unwrap_or_default(),
             id: dressing.seed.token(1),
             created: dressing.created,
             include_usage: self.translation.as_ref().is_some_and(|t| t.include_usage),
             show_thoughts: self.translation.as_ref().is_some_and(|t| t.show_thoughts),
             json_array: self.translation.as_ref().is_some_and(|t| t.json_array),
-            request_id: dressing.request_id.clone(),
-            provider: self.provider.clone(),
-            upstream_model: self.upstream_model.clone(),
+            request_id: record.request_id.clone(),
+            provider: record.provider.clone().unwrap_or_default(),
+            upstream_model: record.upstream_model.clone().unwrap_or_default(),
             echo: self.translation.as_ref().map(|t| Arc::clone(&t.echo)).unwrap_or_default(),
         }
     }
@@ -69,13 +66,12 @@ impl Exchange {
             Target::Gateway(operation) => operation.dialect(),
             Target::Passthrough(_) => crate::admit::error_dialect(&ticket.head),
         };
-        let record = std::mem::take(&mut ticket.record);
+        let record = ticket.record.take().unwrap_or_default();
         Self {
             first_byte: catalog.timeouts.first_byte,
             catalog,
             seed,
             cors: ticket.cors.clone(),
-            request_id: ticket.request_id.clone(),
             dialect,
             sent_at: record.started,
             record,
@@ -90,7 +86,7 @@ impl Exchange {
     }
 
     /// The body is all here: mode 1, or mode 2 with a mapping. CPU work in the size of `body`.
-    pub fn begin(&mut self, ticket: &Ticket, body: &Bytes, now: Timestamp) {
+    pub fn begin(&mut self, ticket: &mut Ticket, body: &Bytes, now: Timestamp) {
         self.record.request_bytes = body.len() as u64;
         self.record.capture.request(body);
         match stored::wanted(ticket, body, &self.catalog) {
@@ -100,17 +96,16 @@ impl Exchange {
     }
 
     /// Plans the request, which goes on from `past`, and sends it, or refuses it.
-    pub(super) fn plan(&mut self, ticket: &Ticket, body: &Bytes, past: &[Kept], now: Timestamp) {
-        let result = match &ticket.target {
+    pub(super) fn plan(&mut self, ticket: &mut Ticket, body: &Bytes, past: &[Kept], now: Timestamp) {
+        let result = match ticket.target {
             Target::Gateway(
                 operation @ (Operation::CountTokens | Operation::GeminiCountTokens | Operation::InputTokens),
-            ) => plan::count::plan(ticket, *operation, body, &self.catalog)
-                .map(|counting| self.counting(*operation, counting, body, now)),
-            Target::Gateway(operation) => plan::plan(ticket, *operation, body, &self.catalog, past)
-                .map(|plan| self.planned(*operation, plan, now)),
-            Target::Passthrough(destination) => {
-                mapped(ticket, body).map(|body| self.passthrough(ticket, destination, Body::Bytes(body), now))
+            ) => plan::count::plan(ticket, operation, body, &self.catalog)
+                .map(|counting| self.counting(operation, counting, body, now)),
+            Target::Gateway(operation) => {
+                plan::plan(ticket, operation, body, &self.catalog, past).map(|plan| self.planned(operation, plan, now))
             }
+            Target::Passthrough(_) => mapped(ticket, body).map(|body| self.passthrough(ticket, Body::Bytes(body), now)),
         };
         if let Err(refusal) = result {
             (self.record.client_model, self.record.stream) = plan::asked(ticket, body);
@@ -119,11 +114,9 @@ impl Exchange {
     }
 
     /// A passthrough whose body streams through: past [`Exchange::tee`].
-    pub fn begin_streaming(&mut self, ticket: &Ticket, prefix: Bytes, now: Timestamp) {
+    pub fn begin_streaming(&mut self, ticket: &mut Ticket, prefix: Bytes, now: Timestamp) {
         self.tee().push(&prefix);
-        if let Target::Passthrough(destination) = &ticket.target {
-            self.passthrough(ticket, destination, Body::Client { prefix }, now);
-        }
+        self.passthrough(ticket, Body::Client { prefix }, now);
     }
 
     /// Where the driver copies the client's body to while it streams through.
@@ -134,7 +127,7 @@ impl Exchange {
     /// The request is refused after all: a reply and a record.
     pub fn refuse(&mut self, refusal: &Refusal, now: Timestamp) {
         self.record.error = Some(refusal.code().to_owned());
-        let mut whole = reply::refuse(refusal, self.dialect, &self.request_id);
+        let mut whole = reply::refuse(refusal, self.dialect, &self.record.request_id);
         self.dress(&mut whole.parts.headers);
         self.reply(whole.parts, now);
         self.emit(whole.body, now);
@@ -182,10 +175,9 @@ impl Exchange {
 
     fn planned(&mut self, operation: Operation, plan: Plan, now: Timestamp) {
         let record = &mut self.record;
-        record.provider = Some(plan.provider.clone());
         record.via = Some(plan.via.as_str());
-        record.client_model.clone_from(&plan.client_model);
-        record.upstream_model.clone_from(&plan.upstream_model);
+        record.client_model = plan.client_model;
+        record.upstream_model = plan.upstream_model;
         record.resolved = plan.resolved;
         record.upstream_dialect = Some(plan.upstream_dialect);
         record.stream = plan.stream;
@@ -199,14 +191,12 @@ impl Exchange {
         };
         let own = self.catalog.providers.get(&plan.provider).and_then(|p| p.first_byte);
         self.first_byte = own.unwrap_or(self.first_byte);
+        record.provider = Some(plan.provider);
         self.planned = Some(Planned {
             operation,
             client: operation.dialect(),
             upstream: plan.upstream_dialect,
             stream: plan.stream,
-            client_model: plan.client_model.unwrap_or_default(),
-            provider: plan.provider,
-            upstream_model: plan.upstream_model.unwrap_or_default(),
             quirks: plan.quirks,
             translation: plan.translation,
             own_key: plan.own_key,
@@ -217,32 +207,27 @@ impl Exchange {
         self.dispatch(plan.outgoing, now);
     }
 
-    fn passthrough(&mut self, ticket: &Ticket, destination: &Destination, body: Body, now: Timestamp) {
+    fn passthrough(&mut self, ticket: &mut Ticket, body: Body, now: Timestamp) {
+        let Target::Passthrough(destination) = &ticket.target else { return };
         let cloudflare = self.catalog.cloudflare.as_ref().is_some_and(|c| c.base.origin == destination.origin)
-            || destination.origin.host == "gateway.ai.cloudflare.com";
-        let mut headers = headers::toward_upstream(&ticket.head.headers, Toward::Passthrough { cloudflare });
+            || &*destination.origin.host == "gateway.ai.cloudflare.com";
+        let mut headers = std::mem::take(&mut ticket.head.headers);
+        headers::toward_upstream(&mut headers, Toward::Passthrough { cloudflare });
         if let Ok(host) = HeaderValue::try_from(destination.origin.authority()) {
             headers.insert(http::header::HOST, host);
         }
-        headers.insert(headers::HOPS, HeaderValue::from(ticket.hops + 1));
+        headers.insert(headers::HOPS, headers::small(ticket.hops as usize + 1));
         let (mut head, ()) = http::Request::new(()).into_parts();
         head.method = ticket.head.method.clone();
         head.uri = destination.uri.clone();
         head.headers = headers;
-        self.record.provider = Some(destination.origin.host.clone());
+        self.record.provider = Some((*destination.origin.host).to_owned());
         self.record.via = Some("direct");
         self.dispatch(Outgoing { origin: destination.origin.clone(), head, body, reach: destination.reach }, now);
     }
 
     fn dispatch(&mut self, outgoing: Outgoing, now: Timestamp) {
-        if let Body::Bytes(body) = &outgoing.body {
-            self.resend = Some(Resend {
-                origin: outgoing.origin.clone(),
-                head: outgoing.head.clone(),
-                body: body.clone(),
-                reach: outgoing.reach,
-            });
-        }
+        self.resend = Resend::of(&outgoing);
         self.send(outgoing, now);
     }
 }

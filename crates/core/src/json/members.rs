@@ -6,7 +6,7 @@ use std::fmt;
 use serde_json::value::RawValue;
 
 use super::raw::raw;
-use super::scan::{NOT_AN_OBJECT, scan_members};
+use super::scan::{NOT_AN_OBJECT, Span, scan_members};
 use super::{JsonStr, walk};
 
 /// Members nobody interpreted, in the order they were written.
@@ -83,15 +83,17 @@ impl<'a> Members<'a> {
     /// Parses `text`, which must be one object.
     pub fn parse(text: &'a str) -> Result<Self, WireError> {
         let mut members = Vec::with_capacity(FEW);
-        let scanned = scan_members(text, |span| {
-            let inside = text.get(span.key.start + 1..span.key.end.saturating_sub(1)).unwrap_or_default();
-            members.push((JsonStr::written(inside).into_text(), raw(span.text(text))));
-        });
+        let scanned = scan_members(text, |span| members.push((span.name(text), raw(span.text(text)))));
         match scanned {
             Ok(()) => Ok(Self(members)),
             Err(error) if error.what == NOT_AN_OBJECT => Err(WireError::new("", error.what)),
             Err(error) => Err(WireError::new("", error.to_string())),
         }
+    }
+
+    /// The members of an object that was scanned already: `spans` are theirs, in `text`.
+    pub(crate) fn scanned(text: &'a str, spans: &[Span]) -> Self {
+        Self(spans.iter().map(|span| (span.name(text), raw(span.text(text)))).collect())
     }
 
     /// The members of `value`, which must be an object.
@@ -100,7 +102,10 @@ impl<'a> Members<'a> {
             return Err(WireError::new("", NOT_AN_OBJECT));
         }
         let mut members = Vec::with_capacity(FEW);
-        walk::members(value.get(), |key, text| members.push((JsonStr::written(key).into_text(), raw(text))));
+        walk::members(value.get(), |key, escaped, text| {
+            let name = if escaped { JsonStr::written(key).into_text() } else { Cow::Borrowed(key) };
+            members.push((name, raw(text)));
+        });
         Ok(Self(members))
     }
 

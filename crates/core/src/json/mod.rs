@@ -3,6 +3,7 @@
 //! Caller data (prompts, tool arguments, schemas) stays source text from end to end: a 30-digit integer, `1e2`, a
 //! duplicate key and an odd escape survive because nothing here ever turns them into numbers, maps or `String`s.
 
+mod marks;
 mod members;
 mod raw;
 mod scan;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::JsonStr;
+use super::marks::{marks, marks_of_block, plain};
 
 /// Deepest nesting accepted, in arrays and objects.
 const MAX_DEPTH: usize = 128;
@@ -18,6 +19,9 @@ pub struct ScanError {
     pub what: &'static str,
 }
 
+/// What may stand behind a backslash by itself.
+const SHORT_ESCAPES: &[u8; 8] = b"n\"\\tr/bf";
+
 /// JSON, but another kind of value.
 pub(crate) const NOT_AN_OBJECT: &str = "expected an object";
 
@@ -26,6 +30,8 @@ pub(crate) const NOT_AN_OBJECT: &str = "expected an object";
 pub struct Span {
     /// The key with its quotes.
     pub key: Range<usize>,
+    /// The key is written with escapes.
+    pub escaped: bool,
     pub value: Range<usize>,
 }
 
@@ -33,7 +39,7 @@ impl Span {
     /// The decoded key.
     pub fn name<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let inside = text.get(self.key.start + 1..self.key.end.saturating_sub(1)).unwrap_or_default();
-        JsonStr::written(inside).into_text()
+        if self.escaped { JsonStr::written(inside).into_text() } else { Cow::Borrowed(inside) }
     }
 
     /// The value, as written.
@@ -51,37 +57,36 @@ pub fn scan_object(text: &str) -> Result<Vec<Span>, ScanError> {
 /// Validates `text` as one JSON object and tells `each` its top-level members, in order, duplicates included.
 pub(super) fn scan_members(text: &str, mut each: impl FnMut(Span)) -> Result<(), ScanError> {
     let mut scanner = Scanner { bytes: text.as_bytes(), at: 0 };
-    scanner.space();
-    if scanner.peek() != Some(b'{') {
+    if scanner.token() != Some(b'{') {
         // Tell bad JSON from JSON that is no object.
         scanner.value(0)?;
         return Err(ScanError { at: 0, what: NOT_AN_OBJECT });
     }
     scanner.at += 1;
-    scanner.space();
-    if scanner.peek() == Some(b'}') {
+    if scanner.token() == Some(b'}') {
         scanner.at += 1;
     } else {
         loop {
-            scanner.space();
+            scanner.token();
             let key_start = scanner.at;
-            scanner.string()?;
+            let escaped = scanner.string()?;
             let key = key_start..scanner.at;
-            scanner.space();
+            scanner.token();
             scanner.expect(b':', "expected a colon")?;
-            scanner.space();
+            scanner.token();
             let value_start = scanner.at;
             scanner.value(1)?;
-            each(Span { key, value: value_start..scanner.at });
-            scanner.space();
-            match scanner.next() {
+            each(Span { key, escaped, value: value_start..scanner.at });
+            let token = scanner.token();
+            scanner.at += 1;
+            match token {
                 Some(b',') => {}
                 Some(b'}') => break,
                 _ => return Err(scanner.error_before("expected a comma or a closing brace")),
             }
         }
     }
-    scanner.space();
+    scanner.token();
     if scanner.at < scanner.bytes.len() { Err(scanner.error("unexpected text after the object")) } else { Ok(()) }
 }
 
@@ -136,8 +141,15 @@ impl Scanner<'_> {
         if self.next() == Some(byte) { Ok(()) } else { Err(self.error_before(what)) }
     }
 
-    fn space(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+    /// The next byte that is no white space, which is skipped.
+    #[inline]
+    fn token(&mut self) -> Option<u8> {
+        loop {
+            let byte = self.peek();
+            // Programs write JSON without any.
+            if !matches!(byte, Some(b' ' | b'\n' | b'\r' | b'\t')) {
+                return byte;
+            }
             self.at += 1;
         }
     }
@@ -146,33 +158,26 @@ impl Scanner<'_> {
     fn value(&mut self, depth: usize) -> Result<(), ScanError> {
         let mut open = Stack::default();
         loop {
-            self.space();
-            if matches!(self.peek(), Some(b'{' | b'[')) && open.depth + depth >= MAX_DEPTH {
-                return Err(self.error("nested too deeply"));
-            }
-            match self.peek() {
-                Some(b'{') => {
+            match self.token() {
+                Some(b'"') => {
+                    self.string()?;
+                }
+                Some(bracket @ (b'{' | b'[')) => {
+                    if open.depth + depth >= MAX_DEPTH {
+                        return Err(self.error("nested too deeply"));
+                    }
                     self.at += 1;
-                    self.space();
-                    if self.peek() == Some(b'}') {
+                    let object = bracket == b'{';
+                    if self.token() == Some(if object { b'}' } else { b']' }) {
                         self.at += 1;
                     } else {
-                        open.push(true);
-                        self.key()?;
+                        open.push(object);
+                        if object {
+                            self.key()?;
+                        }
                         continue;
                     }
                 }
-                Some(b'[') => {
-                    self.at += 1;
-                    self.space();
-                    if self.peek() == Some(b']') {
-                        self.at += 1;
-                    } else {
-                        open.push(false);
-                        continue;
-                    }
-                }
-                Some(b'"') => self.string()?,
                 Some(b't') => self.word(b"true")?,
                 Some(b'f') => self.word(b"false")?,
                 Some(b'n') => self.word(b"null")?,
@@ -182,51 +187,103 @@ impl Scanner<'_> {
             // A value has ended: go on in, or close, the containers around it.
             loop {
                 let Some(object) = open.last() else { return Ok(()) };
-                self.space();
-                match (self.next(), object) {
+                let token = self.token();
+                self.at += 1;
+                match (token, object) {
                     (Some(b','), true) => {
                         self.key()?;
                         break;
                     }
                     (Some(b','), false) => break,
-                    (Some(b'}'), true) | (Some(b']'), false) => {
-                        open.pop();
-                    }
+                    (Some(b'}'), true) | (Some(b']'), false) => open.pop(),
                     _ => return Err(self.error_before("expected a comma or a closing bracket")),
                 }
             }
         }
     }
 
-    fn key(&mut self) -> Result<(), ScanError> {
-        self.space();
-        self.string()?;
-        self.space();
-        self.expect(b':', "expected a colon")
+    /// Skips a key and its colon. Has the key escapes?
+    fn key(&mut self) -> Result<bool, ScanError> {
+        self.token();
+        let escaped = self.string()?;
+        self.token();
+        self.expect(b':', "expected a colon")?;
+        Ok(escaped)
     }
 
-    fn string(&mut self) -> Result<(), ScanError> {
+    /// Skips a string. Has it escapes?
+    fn string(&mut self) -> Result<bool, ScanError> {
         self.expect(b'"', "expected a string")?;
+        let mut escaped = false;
+        // Nearly all strings end in their first chunk; in those that do not, few branches are taken for many bytes.
+        if self.chunks(1, marks, &mut escaped)?
+            || self.chunks(usize::MAX, marks_of_block, &mut escaped)?
+            || self.chunks(usize::MAX, marks, &mut escaped)?
+        {
+            return Ok(escaped);
+        }
         loop {
             self.at += plain(self.bytes.get(self.at..).unwrap_or_default());
-            match self.next() {
-                Some(b'"') => return Ok(()),
-                Some(b'\\') => {}
-                Some(_) => return Err(self.error_before("raw control character in a string")),
-                None => return Err(self.error_before("unterminated string")),
+            if self.mark()? {
+                return Ok(escaped);
             }
-            match self.next() {
-                Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {}
-                Some(b'u') => {
-                    let hex = self.bytes.get(self.at..self.at + 4).unwrap_or_default();
-                    if hex.len() < 4 || !hex.iter().all(u8::is_ascii_hexdigit) {
-                        return Err(self.error("bad unicode escape"));
-                    }
-                    self.at += 4;
-                }
-                _ => return Err(self.error_before("bad escape")),
-            }
+            escaped = true;
         }
+    }
+
+    /// Goes on in a string by chunks of `N` bytes, at the most so many, as long as there are that many bytes. Has it ended?
+    #[inline]
+    fn chunks<const N: usize>(
+        &mut self,
+        most: usize,
+        marks: impl Fn(&[u8; N]) -> u64,
+        escaped: &mut bool,
+    ) -> Result<bool, ScanError> {
+        for _ in 0..most {
+            let Some(chunk) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk::<N>) else { break };
+            let (start, mut skipped, mut marks) = (self.at, 0, marks(chunk));
+            // Only marks behind what was skipped already are left.
+            while skipped < N && marks != 0 {
+                let found = marks.trailing_zeros() as usize;
+                let is_short = |escape: &u8| SHORT_ESCAPES.contains(escape);
+                if chunk.get(found) == Some(&b'\\') && chunk.get(found + 1).is_some_and(is_short) {
+                    skipped = found + 2;
+                } else {
+                    self.at = start + found;
+                    if self.mark()? {
+                        return Ok(true);
+                    }
+                    skipped = self.at - start;
+                }
+                *escaped = true;
+                marks &= u64::MAX.checked_shl(u32::try_from(skipped).unwrap_or(u32::MAX)).unwrap_or(0);
+            }
+            self.at = start + skipped.max(N);
+        }
+        Ok(false)
+    }
+
+    /// Skips the end of a string, or an escape in it. Was it the end?
+    #[inline]
+    fn mark(&mut self) -> Result<bool, ScanError> {
+        match self.next() {
+            Some(b'"') => return Ok(true),
+            Some(b'\\') => {}
+            Some(_) => return Err(self.error_before("raw control character in a string")),
+            None => return Err(self.error_before("unterminated string")),
+        }
+        match self.next() {
+            Some(escape) if SHORT_ESCAPES.contains(&escape) => {}
+            Some(b'u') => {
+                let hex = self.bytes.get(self.at..self.at + 4).unwrap_or_default();
+                if hex.len() < 4 || !hex.iter().all(u8::is_ascii_hexdigit) {
+                    return Err(self.error("bad unicode escape"));
+                }
+                self.at += 4;
+            }
+            _ => return Err(self.error_before("bad escape")),
+        }
+        Ok(false)
     }
 
     fn word(&mut self, word: &'static [u8]) -> Result<(), ScanError> {
@@ -272,26 +329,6 @@ impl Scanner<'_> {
         self.digits();
         if self.at > start { Ok(()) } else { Err(self.error("bad number")) }
     }
-}
-
-/// How many bytes come before the next quote, backslash or control character. Looks at eight bytes at a time: prompts
-/// have an escape every twenty bytes or so, too near for a search that takes long to start.
-pub(super) fn plain(rest: &[u8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let (words, tail) = rest.as_chunks::<8>();
-    for (at, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let zero = |x: u64| x.wrapping_sub(ONES) & !x & HIGH;
-        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-        // A borrow may mark a byte too many, but only above one that is rightly marked: the lowest mark is true.
-        let marks = control | zero(word ^ (ONES * u64::from(b'"'))) | zero(word ^ (ONES * u64::from(b'\\')));
-        if marks != 0 {
-            return at * 8 + usize::try_from(marks.trailing_zeros() / 8).unwrap_or(0);
-        }
-    }
-    let stop = tail.iter().position(|b| matches!(b, b'"' | b'\\' | 0..0x20));
-    words.len() * 8 + stop.unwrap_or(tail.len())
 }
 
 #[cfg(test)]

@@ -1,20 +1,22 @@
 //! Takes JSON apart that was validated before, one level deep. It trusts the text: what is not JSON gives parts that
 //! make no sense, and nothing worse.
 
-use super::scan::plain;
+use super::marks::{marks, marks_of_block, plain};
 
-/// Tells `each` the keys (inside their quotes, as escaped) and values of an object, in order.
-pub(super) fn members<'a>(text: &'a str, mut each: impl FnMut(&'a str, &'a str)) {
-    let mut walk = Walk { text, at: 1 };
+/// Tells `each` the keys (inside their quotes, as written, and if there are escapes in them) and values of an object, in
+/// order.
+pub(super) fn members<'a>(text: &'a str, mut each: impl FnMut(&'a str, bool, &'a str)) {
+    let mut walk = Walk { text, at: 1, escaped: false };
     while let Some(key) = walk.next_part() {
+        let escaped = walk.escaped;
         let Some(value) = walk.next_part() else { return };
-        each(key.get(1..key.len().saturating_sub(1)).unwrap_or_default(), value);
+        each(key.get(1..key.len().saturating_sub(1)).unwrap_or_default(), escaped, value);
     }
 }
 
 /// Tells `each` the elements of an array, in order.
 pub(super) fn elements<'a>(text: &'a str, mut each: impl FnMut(&'a str)) {
-    let mut walk = Walk { text, at: 1 };
+    let mut walk = Walk { text, at: 1, escaped: false };
     while let Some(value) = walk.next_part() {
         each(value);
     }
@@ -23,6 +25,8 @@ pub(super) fn elements<'a>(text: &'a str, mut each: impl FnMut(&'a str)) {
 struct Walk<'a> {
     text: &'a str,
     at: usize,
+    /// The last string had escapes.
+    escaped: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -38,7 +42,7 @@ impl<'a> Walk<'a> {
         };
         let start = self.at;
         match first {
-            b'"' => self.at = after_string(bytes, start),
+            b'"' => (self.at, self.escaped) = after_string(bytes, start),
             b'{' | b'[' => self.at = after_container(bytes, start),
             _ => {
                 let rest = bytes.get(start..).unwrap_or_default();
@@ -50,17 +54,53 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Where the string that begins at `at` has ended.
-fn after_string(bytes: &[u8], at: usize) -> usize {
-    let mut at = at + 1;
+/// Where the string that begins at `at` has ended, and if there are escapes in it.
+#[inline]
+fn after_string(bytes: &[u8], at: usize) -> (usize, bool) {
+    let (mut at, mut escaped) = (at + 1, false);
+    // As the scanner does it, but for what it checks.
+    let ended = chunks(bytes, &mut at, 1, marks, &mut escaped)
+        || chunks(bytes, &mut at, usize::MAX, marks_of_block, &mut escaped)
+        || chunks(bytes, &mut at, usize::MAX, marks, &mut escaped);
+    if ended {
+        return (at, escaped);
+    }
     loop {
         at += plain(bytes.get(at..).unwrap_or_default());
         match bytes.get(at) {
-            Some(b'\\') => at += 2,
-            Some(_) => return at + 1,
-            None => return bytes.len(),
+            Some(b'"') => return (at + 1, escaped),
+            Some(_) => (at, escaped) = (at + 2, true),
+            None => return (bytes.len(), escaped),
         }
     }
+}
+
+/// Goes on in a string by chunks of `N` bytes. Has it ended?
+#[inline]
+fn chunks<const N: usize>(
+    bytes: &[u8],
+    at: &mut usize,
+    most: usize,
+    marks: impl Fn(&[u8; N]) -> u64,
+    escaped: &mut bool,
+) -> bool {
+    for _ in 0..most {
+        let Some(chunk) = bytes.get(*at..).and_then(<[u8]>::first_chunk::<N>) else { break };
+        let (mut skipped, mut marks) = (0, marks(chunk));
+        while skipped < N && marks != 0 {
+            let found = marks.trailing_zeros() as usize;
+            if chunk.get(found) == Some(&b'"') {
+                *at += found + 1;
+                return true;
+            }
+            *escaped = true;
+            // What is escaped comes with its backslash; it may stand in the next chunk.
+            skipped = found + 2;
+            marks &= u64::MAX.checked_shl(u32::try_from(skipped).unwrap_or(u32::MAX)).unwrap_or(0);
+        }
+        *at += skipped.max(N);
+    }
+    false
 }
 
 /// Where the object or array that begins at `at` has ended.
@@ -69,7 +109,7 @@ fn after_container(bytes: &[u8], at: usize) -> usize {
     loop {
         match bytes.get(at) {
             Some(b'"') => {
-                at = after_string(bytes, at);
+                (at, _) = after_string(bytes, at);
                 continue;
             }
             Some(b'{' | b'[') => depth += 1,
@@ -91,7 +131,8 @@ mod tests {
         let mut found = Vec::new();
         members(
             "{ \"a\" : 1e2,\"b\":\t[1,{\"x\":\"]}\\\"\"}] , \"\\u0063\":\"é\\\\\",\"d\":{},\"e\":null}",
-            |key, value| {
+            |key, escaped, value| {
+                assert_eq!(escaped, key.contains('\\'));
                 found.push((key, value));
             },
         );
@@ -102,13 +143,13 @@ mod tests {
         elements("[ [] , {\"a\":[\"]\"]},-1 ,\"\" ]", |value| found.push(value));
         assert_eq!(found, ["[]", "{\"a\":[\"]\"]}", "-1", "\"\""]);
         elements("[]", |_| panic!("there is none"));
-        members("{ }", |_, _| panic!("there is none"));
+        members("{ }", |_, _, _| panic!("there is none"));
     }
 
     #[test]
     fn what_is_no_json_ends_all_the_same() {
         for text in ["{", "{\"a", "{\"a\":", "{\"a\":[", "{\"a\\", "{é", "{\"a\":\"\\", "{}}", "{\"a\"}", ""] {
-            members(text, |_, _| {});
+            members(text, |_, _, _| {});
             elements(text, |_| {});
         }
     }

@@ -1,7 +1,7 @@
 //! Writes JSON straight into bytes. Raw text goes in as it is, so what came from a caller leaves as it came.
 
 use super::JsonStr;
-use super::scan::plain;
+use super::marks::plain;
 
 /// Writes one object: `object(&mut out, |o| o.text("type", "text"))`.
 pub fn object(out: &mut Vec<u8>, fill: impl FnOnce(&mut Obj<'_>)) {

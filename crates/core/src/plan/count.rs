@@ -54,7 +54,7 @@ const COUNTERS: &[Counter] = &[
 ];
 
 /// Plans a count. CPU work in the size of `body`.
-pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catalog) -> Result<Counting, Refusal> {
+pub fn plan(ticket: &mut Ticket, operation: Operation, body: &Bytes, catalog: &Catalog) -> Result<Counting, Refusal> {
     let document = Document::parse(body).map_err(Refusal::Document)?;
     let client_model = match route::model_in_path(ticket.head.uri.path()) {
         Some((model, _)) => model,
@@ -63,7 +63,7 @@ pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catal
     let client = operation.dialect();
     let name = name::resolve(&client_model, ticket.mapping.as_ref(), catalog, client)?;
     let provider = catalog.providers.get(&name.provider).ok_or(Refusal::UrlNotBuildable)?;
-    let asked = super::key_for(ticket, provider, catalog).is_ok();
+    let asked = super::key_for(&ticket.caller, provider, catalog).is_ok();
     if asked && answers(provider, client, operation.path()) {
         return super::plan_body(ticket, operation, body, catalog).map(|plan| Counting::Ask(Box::new(plan)));
     }
@@ -76,8 +76,7 @@ pub fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catal
         let (operation, dialect) = (counter.operation, counter.dialect);
         let path = Path { operation, dialect, endpoint: operation.path(), compat: false, query: None };
         let url = super::url(provider, &path, &name, catalog)?;
-        let key = super::key_for(ticket, provider, catalog)?;
-        let head = super::head(ticket, provider, url, key, &headers, super::Said::Anew(dialect), catalog)?;
+        let head = super::head(ticket, provider, url, &headers, super::Said::Anew(dialect), catalog)?;
         return Ok(Counting::Ask(Box::new(Plan {
             outgoing: super::outgoing(provider, head, body, catalog),
             provider: name.provider,
@@ -123,7 +122,7 @@ fn translated(
     model: &str,
     provider: &Provider,
 ) -> Option<(Bytes, Vec<(&'static str, String)>)> {
-    let request = dialect::decode_request(client, document.text()).ok()?;
+    let request = dialect::decode_members(client, document.members()).ok()?;
     let target = Target { provider: &provider.id, model, quirks: provider.quirks };
     let encoded = dialect::encode_request(counter.dialect, &request, &target).ok()?;
     let body = Document::parse(&encoded.body).ok()?.only(counter.takes);

@@ -20,7 +20,12 @@ use crate::splice::Document;
 pub(super) const PROVIDER: &str = "x-apex-provider";
 
 /// Plans a request to an endpoint that is relayed only.
-pub(super) fn plan(ticket: &Ticket, operation: Operation, body: &Bytes, catalog: &Catalog) -> Result<Plan, Refusal> {
+pub(super) fn plan(
+    ticket: &mut Ticket,
+    operation: Operation,
+    body: &Bytes,
+    catalog: &Catalog,
+) -> Result<Plan, Refusal> {
     let asked = Asked::read(ticket, body)?;
     let unlisted = matches!(operation, Operation::Unlisted(_));
     let path = ticket.head.uri.path();

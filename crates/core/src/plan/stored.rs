@@ -68,7 +68,7 @@ pub fn wanted(ticket: &Ticket, body: &Bytes, catalog: &Catalog) -> Option<Ask> {
 }
 
 /// Plans a Responses request where replies are kept. `past` is what was found of those it goes on from.
-pub(super) fn plan(ticket: &Ticket, body: &Bytes, catalog: &Catalog, past: &[Kept]) -> Result<Plan, Refusal> {
+pub(super) fn plan(ticket: &mut Ticket, body: &Bytes, catalog: &Catalog, past: &[Kept]) -> Result<Plan, Refusal> {
     let document = Document::parse(body).map_err(Refusal::Document)?;
     let previous = previous(&document)?;
     let store = document.single("store").map_err(Refusal::Document)?;

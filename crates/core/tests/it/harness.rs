@@ -77,9 +77,9 @@ impl Run {
         let mut ticket = ticket(head, catalog).unwrap();
         let mut exchange = Exchange::new(&mut ticket, Arc::clone(catalog), Seed(7));
         if matches!(ticket.target, Target::Passthrough(_)) && ticket.mapping.is_none() {
-            exchange.begin_streaming(&ticket, body, START);
+            exchange.begin_streaming(&mut ticket, body, START);
         } else {
-            exchange.begin(&ticket, &body, START);
+            exchange.begin(&mut ticket, &body, START);
         }
         let mut run = Self {
             exchange,
@@ -135,7 +135,7 @@ impl Run {
         }
     }
 
-    pub(crate) fn input(&mut self, input: Input<'_>) -> &mut Self {
+    pub(crate) fn input(&mut self, input: Input) -> &mut Self {
         self.exchange.handle(input, self.now);
         self.drain();
         self
@@ -147,7 +147,7 @@ impl Run {
             builder = builder.header(*name, *value);
         }
         let parts = builder.body(()).unwrap().into_parts().0;
-        self.input(Input::UpstreamHead(&parts))
+        self.input(Input::UpstreamHead(parts))
     }
 
     pub(crate) fn sse(&mut self) -> &mut Self {

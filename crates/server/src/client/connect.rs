@@ -38,10 +38,10 @@ async fn resolve(origin: &Origin, network: &Network) -> Result<Vec<SocketAddr>, 
     if let Ok(ip) = origin.host.parse::<IpAddr>() {
         return Ok(vec![with_port(ip)]);
     }
-    if let Some(fixed) = network.hosts.get(&origin.host) {
+    if let Some(fixed) = network.hosts.get(&*origin.host) {
         return Ok(fixed.iter().copied().map(with_port).collect());
     }
-    let found = lookup_host((origin.host.as_str(), origin.port)).await;
+    let found = lookup_host((&*origin.host, origin.port)).await;
     let found: Vec<SocketAddr> = found.map_err(|error| transport(TransportErrorKind::Dns, error))?.collect();
     if found.is_empty() { Err(transport(TransportErrorKind::Dns, "the name has no address")) } else { Ok(found) }
 }
@@ -101,7 +101,8 @@ async fn dial(addresses: &[SocketAddr], limit: Duration) -> Result<TcpStream, Tr
 }
 
 async fn greet(tcp: TcpStream, origin: &Origin, network: &Network) -> Result<Stream, TransportError> {
-    let name = ServerName::try_from(origin.host.clone()).map_err(|error| transport(TransportErrorKind::Tls, error))?;
+    let name =
+        ServerName::try_from((*origin.host).to_owned()).map_err(|error| transport(TransportErrorKind::Tls, error))?;
     let connector = TlsConnector::from(network.tls.clone());
     let tls = connector.connect(name, tcp).await.map_err(|error| transport(TransportErrorKind::Tls, error))?;
     Ok(Stream::tls(tls))

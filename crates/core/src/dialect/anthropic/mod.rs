@@ -17,5 +17,5 @@ pub use emit::{StreamEncoder, encode_reply, unsound_call};
 pub use encode::encode_request;
 pub use error::{encode_error, encode_stream_error, has_error_envelope};
 pub use reply::decode_reply;
-pub use request::decode_request;
+pub use request::{decode_members, decode_request};
 pub use stream::StreamDecoder;

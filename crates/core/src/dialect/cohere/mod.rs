@@ -16,7 +16,7 @@ pub use encode::encode_request;
 pub use error::{encode_error, encode_stream_error, has_error_envelope};
 pub use own::rewrite_request;
 pub use reply::{StreamDecoder, decode_reply};
-pub use request::decode_request;
+pub use request::{decode_members, decode_request};
 pub use write::{StreamEncoder, encode_reply};
 
 /// What callers of this dialect call a member that encoders call `name`, if that is something else.

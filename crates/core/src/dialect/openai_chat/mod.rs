@@ -13,5 +13,5 @@ mod write;
 pub use encode::encode_request;
 pub use error::{encode_error, encode_stream_error, has_error_envelope};
 pub use reply::{StreamDecoder, decode_reply};
-pub use request::decode_request;
+pub use request::{decode_members, decode_request};
 pub use write::{StreamEncoder, encode_reply};

@@ -21,5 +21,5 @@ pub use error::encode_stream_error;
 pub use own::rewrite_request;
 pub use past::{continued, input_items};
 pub use reply::{StreamDecoder, decode_reply};
-pub use request::{decode_request, own_terms};
+pub use request::{decode_members, decode_request, own_terms};
 pub use stored::{Page, deleted, input_page};

@@ -66,7 +66,7 @@ fn a_body_that_needs_no_edit_is_not_copied() {
     let body = bytes::Bytes::from_static(br#"{"model":"gpt-5.5","messages":[]}"#);
     let mut exchange =
         apex_core::exchange::Exchange::new(&mut ticket, std::sync::Arc::clone(&catalog), apex_core::time::Seed(1));
-    exchange.begin(&ticket, &body, harness::START);
+    exchange.begin(&mut ticket, &body, harness::START);
     let apex_core::exchange::Step::Send(outgoing) = exchange.poll() else { panic!("nothing is sent") };
     let apex_core::exchange::Body::Bytes(sent) = &outgoing.body else { panic!("a streamed body") };
     assert_eq!(sent.as_ptr(), body.as_ptr());

@@ -31,7 +31,7 @@ fn network() -> Network {
 
 /// A request of `text` to `host`.
 fn outgoing(secure: bool, host: &str, port: u16, reach: Reach) -> Outgoing {
-    let origin = Origin { secure, host: host.to_owned(), port };
+    let origin = Origin { secure, host: host.into(), port };
     let uri = format!("{origin}/v1/x?y=z");
     let request = Request::post(uri).header("host", origin.authority()).body(()).unwrap();
     let (head, ()) = request.into_parts();

@@ -17,7 +17,11 @@ use content::Calls;
 
 /// Decodes a request body.
 pub fn decode_request(body: &str) -> Result<Request<'_>, WireError> {
-    let mut m = Members::parse(body)?;
+    decode_members(Members::parse(body)?)
+}
+
+/// The same of a body that was taken apart already.
+pub fn decode_members(mut m: Members<'_>) -> Result<Request<'_>, WireError> {
     let mut request = Request::new(Dialect::Gemini);
     let mut left = Ext::new();
     m.take("model");
