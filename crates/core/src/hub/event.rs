@@ -61,6 +61,11 @@ impl Event<'_> {
 /// What kind of block opens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BlockStart<'a> {
+    /// A picture, complete at once: its type and its base64.
+    Image {
+        media_type: JsonStr<'a>,
+        data: JsonStr<'a>,
+    },
     /// Readable reasoning; a signature may follow as a delta.
     Reasoning,
     /// Encrypted reasoning, complete at once.
@@ -177,6 +182,9 @@ impl Citation<'_> {
 impl BlockStart<'_> {
     pub fn into_owned(self) -> BlockStart<'static> {
         match self {
+            Self::Image { media_type, data } => {
+                BlockStart::Image { media_type: media_type.into_owned(), data: data.into_owned() }
+            }
             Self::Reasoning => BlockStart::Reasoning,
             Self::Redacted { data } => BlockStart::Redacted { data: data.into_owned() },
             Self::Refusal => BlockStart::Refusal,

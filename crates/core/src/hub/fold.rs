@@ -20,6 +20,10 @@ pub struct Reply {
 /// One finished block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Block {
+    Image {
+        media_type: JsonStr<'static>,
+        data: JsonStr<'static>,
+    },
     Reasoning {
         text: JsonStr<'static>,
         signature: Option<Opaque<'static>>,
@@ -93,6 +97,7 @@ impl Fold {
 impl Block {
     fn open(start: BlockStart<'static>) -> Self {
         match start {
+            BlockStart::Image { media_type, data } => Self::Image { media_type, data },
             BlockStart::Reasoning => Self::Reasoning { text: JsonStr::default(), signature: None },
             BlockStart::Redacted { data } => Self::Redacted { data },
             BlockStart::Refusal => Self::Refusal(JsonStr::default()),

@@ -25,6 +25,13 @@ pub fn to_data_url(media_type: &str, data: &JsonStr<'_>) -> JsonStr<'static> {
     url
 }
 
+/// What stands for media that a client's dialect cannot hold: the client is told what it does not see.
+pub fn omitted(media_type: &JsonStr<'_>, data: &JsonStr<'_>) -> JsonStr<'static> {
+    let media_type = media_type.text();
+    let what = media_type.split('/').next().unwrap_or_default();
+    JsonStr::owned(&format!("[{what} omitted: {media_type}, {} bytes]", data.as_escaped().len() / 4 * 3))
+}
+
 /// The image type the first bytes tell, read off their base64 form: what the bytes are counts, not what they were called.
 pub fn image_type(data: &JsonStr<'_>) -> Option<&'static str> {
     let head: String = data.as_escaped().chars().filter(|c| *c != '\\').take(12).collect();

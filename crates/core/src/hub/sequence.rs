@@ -32,6 +32,7 @@ struct Open {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
+    Image,
     Reasoning,
     Redacted,
     Refusal,
@@ -106,8 +107,10 @@ impl Sequencer {
         self.any_call |= kind == Kind::ToolCall;
         match self.open {
             Some(open) if open.kind == Kind::ToolCall => {
+                self.queued_bytes += block.len();
                 let event = Event::BlockStart { key, block: block.into_owned() };
                 self.queue.push(Queued { key, kind, events: vec![event], stopped: false });
+                self.limit(out);
                 return;
             }
             Some(open) => self.close(open, out),
@@ -130,21 +133,23 @@ impl Sequencer {
             }
             self.queued_bytes += delta.len();
             queued.events.push(Event::Delta { key, delta: delta.into_owned() });
-            if self.queued_bytes > MAX_QUEUED {
-                self.ended = true;
-                let status = http::StatusCode::BAD_GATEWAY;
-                out.push(Event::Error(Failure::upstream(
-                    ErrorKind::BadAnswer,
-                    status,
-                    "interleaved tool calls grew too large",
-                )));
-            }
+            self.limit(out);
         } else if let Some(at) = self.closed.iter().position(|c| c.key == key && c.kind.takes(&delta)) {
             let block = self.closed.swap_remove(at).kind.reopened();
             self.start(key, block, out);
             self.delta(key, delta, out);
         }
         // A fragment for a call that is closed, or was never opened, has no place any more.
+    }
+
+    /// Gives up on a reply that makes too much wait.
+    fn limit(&mut self, out: &mut Vec<Event<'_>>) {
+        if self.queued_bytes > MAX_QUEUED {
+            self.ended = true;
+            let status = http::StatusCode::BAD_GATEWAY;
+            let what = "interleaved tool calls grew too large";
+            out.push(Event::Error(Failure::upstream(ErrorKind::BadAnswer, status, what)));
+        }
     }
 
     fn block_stop(&mut self, key: u32, out: &mut Vec<Event<'_>>) {
@@ -171,9 +176,14 @@ impl Sequencer {
             let queued = self.queue.remove(0);
             let open = Open { key: queued.key, kind: queued.kind };
             for event in &queued.events {
-                if let Event::Delta { delta, .. } = event {
-                    self.queued_bytes = self.queued_bytes.saturating_sub(delta.len());
-                }
+                let held = if let Event::Delta { delta, .. } = event {
+                    delta.len()
+                } else if let Event::BlockStart { block, .. } = event {
+                    block.len()
+                } else {
+                    0
+                };
+                self.queued_bytes = self.queued_bytes.saturating_sub(held);
             }
             out.extend(queued.events);
             self.open = Some(open);
@@ -225,6 +235,7 @@ impl Sequencer {
 impl Kind {
     const fn of(block: &BlockStart<'_>) -> Self {
         match block {
+            BlockStart::Image { .. } => Self::Image,
             BlockStart::Reasoning => Self::Reasoning,
             BlockStart::Redacted { .. } => Self::Redacted,
             BlockStart::Refusal => Self::Refusal,
@@ -247,8 +258,18 @@ impl Kind {
         match self {
             Self::Reasoning => BlockStart::Reasoning,
             Self::Refusal => BlockStart::Refusal,
-            // Calls and redacted blocks are never among the closed ones.
-            Self::Redacted | Self::Text | Self::ToolCall => BlockStart::Text,
+            // Calls, images and redacted blocks are never among the closed ones.
+            Self::Image | Self::Redacted | Self::Text | Self::ToolCall => BlockStart::Text,
+        }
+    }
+}
+
+impl BlockStart<'_> {
+    /// Bytes that come with the beginning.
+    fn len(&self) -> usize {
+        match self {
+            Self::Image { data, .. } => data.as_escaped().len(),
+            Self::Reasoning | Self::Redacted { .. } | Self::Refusal | Self::Text | Self::ToolCall { .. } => 0,
         }
     }
 }

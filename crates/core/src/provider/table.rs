@@ -327,7 +327,7 @@ pub const ROWS: &[Row] = &[
         id: "workers-ai",
         note: None,
         // Chat and embeddings: <https://developers.cloudflare.com/workers-ai/configuration/open-ai-compatibility/>; the
-        // same paths at AI Gateway: <https://developers.cloudflare.com/ai-gateway/usage/providers/workersai/>.
+        // same paths at AI Gateway: <https://developers.cloudflare.com/ai-gateway/providers/workersai/>.
         endpoints: &["embeddings"],
         paths: &[],
         models: &[],

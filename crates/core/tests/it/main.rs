@@ -17,6 +17,7 @@ mod endpoints;
 mod exchange;
 mod gemini;
 mod harness;
+mod images;
 mod matrix;
 mod openai_chat;
 mod openai_responses;

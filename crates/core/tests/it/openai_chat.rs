@@ -132,6 +132,7 @@ fn word(event: &Event<'_>) -> String {
     match event {
         Event::Start { id, model, .. } => format!("start({},{})", id.text(), model.text()),
         Event::BlockStart { key, block } => match block {
+            BlockStart::Image { media_type, data } => format!("+{key}image({},{})", media_type.text(), data.text()),
             BlockStart::Reasoning => format!("+{key}think"),
             BlockStart::Redacted { data } => format!("+{key}redacted({})", data.data.text()),
             BlockStart::Refusal => format!("+{key}refusal"),

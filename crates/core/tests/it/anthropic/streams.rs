@@ -106,6 +106,7 @@ fn tolerates_what_hosts_do() {
                         signature.as_ref().map_or(String::new(), |s| format!("#{}", s.data.text()))
                     )
                 }
+                Block::Image { data, .. } => format!("I{}", data.text()),
                 Block::Redacted { data } => format!("E{}", data.data.text()),
                 Block::Refusal(text) => format!("X{}", text.text()),
                 Block::ToolCall { name, arguments, .. } => format!("C{}{}", name.text(), arguments.text()),
@@ -453,6 +454,7 @@ fn plain(block: &Block) -> String {
     match block {
         Block::Text { text, citations, .. } => format!("text {} {}", text.text(), citations.len()),
         Block::Reasoning { text, signature } => format!("reasoning {} {signature:?}", text.text()),
+        Block::Image { data, .. } => format!("image {}", data.text()),
         Block::Redacted { data } => format!("redacted {}", data.data.text()),
         Block::Refusal(text) => format!("refusal {}", text.text()),
         Block::ToolCall { id, name, arguments, .. } => format!("{} {} {}", id.text(), name.text(), arguments.text()),

@@ -27,7 +27,7 @@ fn seen(reply: &Reply) -> (String, String, Vec<(String, String)>) {
         match block {
             Block::Text { text, .. } | Block::Refusal(text) => all.0.push_str(&text.text()),
             Block::Reasoning { text, .. } => all.1.push_str(&text.text()),
-            Block::Redacted { .. } => {}
+            Block::Image { .. } | Block::Redacted { .. } => {}
             Block::ToolCall { name, arguments, .. } => {
                 all.2.push((name.text().into_owned(), arguments.text().into_owned()));
             }

@@ -246,6 +246,12 @@ fn block(item: &Value, seen: &mut Seen) -> Result<(), String> {
             must!(!id.is_empty(), "a call without call_id");
             seen.blocks.push(("call".into(), json!([id, text(item, "name")?, arguments])));
         }
+        "image_generation_call" => {
+            must!(item["status"] == "completed" && !text(item, "id")?.is_empty(), "status {}", item["status"]);
+            let picture = text(item, "result")?;
+            must!(!picture.is_empty(), "no picture");
+            seen.blocks.push(("image".into(), picture.into()));
+        }
         other => return Err(format!("an item of type {other}")),
     }
     Ok(())

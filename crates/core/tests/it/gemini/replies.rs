@@ -56,7 +56,8 @@ fn read(body: &str) -> (String, String) {
             Block::Reasoning { text, signature } => {
                 format!("({}{})", text.text(), if signature.is_some() { "+" } else { "" })
             }
-            _ => "?".into(),
+            Block::Image { media_type, data } => format!("<{} {}>", media_type.text(), data.text()),
+            Block::Redacted { .. } | Block::Refusal(_) => "?".into(),
         })
         .collect();
     (text, format!("{:?} {}", stop.reason, stop.explanation.unwrap_or_default().text()).trim().to_owned())
@@ -132,7 +133,14 @@ fn endings() {
             candidate(
                 r#""content":{"parts":[{"inlineData":{"mimeType":"image/png","data":"AAAAAAAA"}}]},"finishReason":"STOP""#,
             ),
-            "[image omitted: image/png, 6 bytes]",
+            "<image/png AAAAAAAA>",
+            "EndTurn",
+        ),
+        (
+            candidate(
+                r#""content":{"parts":[{"inlineData":{"mimeType":"audio/wav","data":"AAAAAAAA"}}]},"finishReason":"STOP""#,
+            ),
+            "[audio omitted: audio/wav, 6 bytes]",
             "EndTurn",
         ),
         (r#"{"error":{"code":429,"message":"slow","status":"RESOURCE_EXHAUSTED"}}"#.into(), "RateLimit 429", "slow"),

@@ -3,6 +3,7 @@
 use http::StatusCode;
 
 use crate::dialect::ReplyContext;
+use crate::hub::media::omitted;
 use crate::hub::{Block, ErrorKind, Failure, Opaque, OpaqueKind, Place, Reply, StopReason, ToolKind};
 use crate::json::{Arr, JsonStr, object};
 
@@ -13,7 +14,11 @@ use super::{has_calls, signature as signed, write_citation, write_stop, write_us
 pub fn encode_reply(reply: &Reply, context: &ReplyContext) -> Vec<u8> {
     let refusal = reply.blocks.iter().find_map(|b| match b {
         Block::Refusal(text) => Some(text),
-        Block::Reasoning { .. } | Block::Redacted { .. } | Block::Text { .. } | Block::ToolCall { .. } => None,
+        Block::Image { .. }
+        | Block::Reasoning { .. }
+        | Block::Redacted { .. }
+        | Block::Text { .. }
+        | Block::ToolCall { .. } => None,
     });
     let mut out = Vec::new();
     object(&mut out, |o| {
@@ -40,6 +45,7 @@ pub fn unsound_call(reply: &Reply) -> Option<Failure> {
     let name = reply.blocks.iter().find_map(|b| match b {
         Block::ToolCall { name, kind: ToolKind::Function, arguments, .. } if !is_sound(arguments) => Some(name.text()),
         Block::Reasoning { .. }
+        | Block::Image { .. }
         | Block::Redacted { .. }
         | Block::Refusal(_)
         | Block::Text { .. }
@@ -77,6 +83,11 @@ fn write_block(a: &mut Arr<'_>, block: &Block, nth: usize, context: &ReplyContex
             o.str("data", &data.data);
         }),
         Block::Redacted { data } => carrier(a, Some(data), Place::Reasoning, context),
+        // What the assistant says is text here.
+        Block::Image { media_type, data } => a.obj(|o| {
+            o.text("type", "text");
+            o.str("text", &omitted(media_type, data));
+        }),
         Block::Refusal(text) if !text.is_empty() => a.obj(|o| {
             o.text("type", "text");
             o.str("text", text);

@@ -7,6 +7,7 @@
 use std::mem;
 
 use crate::dialect::ReplyContext;
+use crate::hub::media::omitted;
 use crate::hub::{
     BlockStart, Citation, Delta, Event, Failure, Opaque, OpaqueKind, Place, Stop, StopReason, ToolKind, Usage,
 };
@@ -160,6 +161,11 @@ impl StreamEncoder {
                 self.block_stop(out);
             }
             BlockStart::Redacted { data } => self.carrier(data, Place::Reasoning, out),
+            // What the assistant says is text here.
+            BlockStart::Image { media_type, data } => {
+                self.block(&BlockStart::Text, out);
+                self.delta(&Delta::Text(omitted(media_type, data)), out);
+            }
             BlockStart::Refusal => {
                 self.refusal.get_or_insert_default();
                 self.open = Open::Refusal { started: false };

@@ -2,6 +2,7 @@
 
 use super::{Cited, Sources};
 use crate::dialect::ReplyContext;
+use crate::hub::media::omitted;
 use crate::hub::{Block, Citation, Reply, ToolKind, free_text};
 use crate::json::{Arr, JsonStr, Obj, object};
 
@@ -66,6 +67,8 @@ impl<'r> Message<'r> {
                 }
                 Block::Redacted { data } => message.wait(Some(super::sealed(data, None, context)), &mut waiting),
                 Block::Refusal(text) => message.text(text.borrowed(), &[], &mut waiting),
+                // What the assistant says is text here.
+                Block::Image { media_type, data } => message.text(omitted(media_type, data), &[], &mut waiting),
                 Block::Text { text, citations, opaque } => {
                     if let Some(state) = opaque {
                         message.wait(Some(super::sealed(state, None, context)), &mut waiting);

@@ -6,6 +6,7 @@
 use super::{Cited, Sources, event};
 use crate::dialect::ReplyContext;
 use crate::dialect::cohere::error::encode_stream_error;
+use crate::hub::media::omitted;
 use crate::hub::{BlockStart, Citation, Delta, Event, Failure, Opaque, Stop, ToolKind, Usage};
 use crate::json::{JsonStr, Obj};
 
@@ -111,6 +112,11 @@ impl StreamEncoder {
         match block {
             BlockStart::Reasoning => {
                 self.open = Open::Thought { begun: false, text: JsonStr::default(), state: None };
+            }
+            // What the assistant says is text here.
+            BlockStart::Image { media_type, data } => {
+                self.start(&BlockStart::Text, out);
+                self.say(&omitted(media_type, data), out);
             }
             BlockStart::Redacted { data } => self.wait(super::sealed(data, None, &self.context), out),
             BlockStart::Refusal | BlockStart::Text => {

@@ -4,10 +4,11 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
+use crate::hub::media::omitted;
 use crate::hub::{BlockStart, Delta, Event, Opaque, OpaqueKind, ToolKind, Unwrap};
 use crate::json::{JsonStr, Kind, Members, RawValue, kind};
 
-use super::super::wire::{has, lenient, take, take_bool, take_object};
+use super::super::wire::{has, lenient, standard, take, take_bool, take_object};
 use super::state::{Decoder, Open};
 
 impl Decoder {
@@ -29,12 +30,14 @@ impl Decoder {
             return self.call(call, state, out);
         }
         if let Ok(Some(mut blob)) = take_object(&mut m, "inlineData") {
-            // No dialect's text replies hold media: the client is told what it does not see.
             let (media_type, data) = (lenient(&mut blob, "mimeType"), lenient(&mut blob, "data"));
-            let what = media_type.text().split('/').next().unwrap_or_default().to_owned();
-            let size = data.as_escaped().len() / 4 * 3;
-            let note = format!("[{what} omitted: {}, {size} bytes]", media_type.text());
-            return self.say(JsonStr::owned(&note), state, out);
+            if !media_type.text().starts_with("image/") || thought {
+                return self.say(omitted(&media_type, &data), state, out);
+            }
+            self.content = true;
+            let key = self.begin(BlockStart::Image { media_type, data: standard(data) }, out);
+            out.push(Event::BlockStop { key });
+            return self.sign(state, out);
         }
         if let Ok(Some(mut code)) = take_object(&mut m, "executableCode") {
             let language = lenient(&mut code, "language").text().to_ascii_lowercase();

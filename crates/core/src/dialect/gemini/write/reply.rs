@@ -24,7 +24,7 @@ pub fn encode_reply(reply: &Reply, context: &ReplyContext) -> Vec<u8> {
                 said.push_str(&text.text());
             }
             Block::ToolCall { .. } => called = true,
-            Block::Reasoning { .. } | Block::Redacted { .. } => {}
+            Block::Image { .. } | Block::Reasoning { .. } | Block::Redacted { .. } => {}
         }
     }
     let stop = reply.stop.clone().unwrap_or_else(|| Stop::plain(implied(refused, called), JsonStr::default()));
@@ -77,6 +77,7 @@ fn parts(reply: &Reply, context: &ReplyContext, a: &mut Arr<'_>) {
             }
             Block::Redacted { data } => carry(Some(carried(data, None, context)), &mut waiting, a),
             Block::Refusal(text) => plain(text, None, a),
+            Block::Image { media_type, data } => a.obj(|o| image(media_type, data, o)),
             Block::Text { text, opaque, .. } => {
                 let own = opaque.as_ref().map(|state| super::signature(state, Place::LastText, None, context));
                 plain(text, own.or_else(|| waiting.take()).as_ref(), a);
@@ -130,6 +131,14 @@ fn plain(text: &JsonStr<'_>, signature: Option<&JsonStr<'_>>, a: &mut Arr<'_>) {
     });
 }
 
+/// A picture as a part.
+pub(super) fn image(media_type: &JsonStr<'_>, data: &JsonStr<'_>, o: &mut Obj<'_>) {
+    o.obj("inlineData", |o| {
+        o.str("mimeType", media_type);
+        o.str("data", data);
+    });
+}
+
 fn signed(signature: Option<&JsonStr<'_>>, o: &mut Obj<'_>) {
     if let Some(signature) = signature {
         o.str("thoughtSignature", signature);
@@ -153,6 +162,7 @@ pub fn unsound_call(reply: &Reply) -> Option<Failure> {
     let name = reply.blocks.iter().find_map(|b| match b {
         Block::ToolCall { name, kind: ToolKind::Function, arguments, .. } if !is_sound(arguments) => Some(name.text()),
         Block::Reasoning { .. }
+        | Block::Image { .. }
         | Block::Redacted { .. }
         | Block::Refusal(_)
         | Block::Text { .. }

@@ -4,7 +4,7 @@
 //! nothing but `data:` lines with a space, and blank lines: no comment, no event name, no `[DONE]` (pitfalls 61 and 154).
 
 use super::super::error::encode_error;
-use super::reply::{args, carried, is_sound, minted, unsound};
+use super::reply::{args, carried, image, is_sound, minted, unsound};
 use crate::dialect::ReplyContext;
 use crate::hub::{BlockStart, Citation, Delta, Event, Failure, Place, Stop, StopReason, ToolKind, Usage};
 use crate::json::{JsonStr, Obj, object};
@@ -98,6 +98,10 @@ impl StreamEncoder {
         self.blocks += 1;
         self.open = match block {
             BlockStart::Reasoning => Open::Thought { text: JsonStr::default() },
+            BlockStart::Image { media_type, data } => {
+                self.part(out, |o| image(media_type, data, o));
+                Open::Nothing
+            }
             BlockStart::Redacted { data } => {
                 let state = carried(data, None, &self.context);
                 self.carry(state, out);

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::hub::media::{data_url, inside};
 use crate::hub::{BlockStart, Citation, Delta, Event};
 use crate::json::{JsonStr, Kind, Members, RawValue, elements, kind};
 
@@ -22,12 +23,26 @@ impl Decoder {
         if let Some(audio) = body.get("audio").and_then(|raw| Members::of(raw).ok()) {
             self.text(string(&audio, "transcript").unwrap_or_default(), out);
         }
+        self.images(body, out);
         if let Some(refusal) = string(body, "refusal") {
             self.refuse(refusal, out);
         }
         for raw in body.get("annotations").and_then(|raw| elements(raw).ok()).unwrap_or_default() {
             if let Some(citation) = Members::of(raw).ok().and_then(|m| annotation(&m)) {
                 self.cite(citation, out);
+            }
+        }
+    }
+
+    /// Pictures as OpenRouter tells them: <https://openrouter.ai/docs/features/multimodal/image-generation>.
+    fn images<'f>(&mut self, body: &Members<'f>, out: &mut Vec<Event<'f>>) {
+        for raw in body.get("images").and_then(|raw| elements(raw).ok()).unwrap_or_default() {
+            let image = Members::of(raw).ok().and_then(|m| Members::of(m.get("image_url")?).ok());
+            let url = image.and_then(|m| m.get("url").and_then(inside)).and_then(data_url);
+            if let Some((media_type, data)) = url {
+                let media_type = JsonStr::owned(&media_type);
+                let key = self.start(BlockStart::Image { media_type, data }, out);
+                out.push(Event::BlockStop { key });
             }
         }
     }

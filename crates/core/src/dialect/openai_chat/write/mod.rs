@@ -8,6 +8,7 @@ pub use stream::StreamEncoder;
 
 use crate::dialect::ReplyContext;
 use crate::dialect::openai_chat::wire::{ANTHROPIC_FORMAT, SEALED_FORMAT, maybe};
+use crate::hub::media::to_data_url;
 use crate::hub::{Citation, Opaque, OpaqueKind, Place, Stop, StopReason, Usage};
 use crate::json::{Arr, JsonStr, Obj};
 
@@ -65,6 +66,14 @@ fn annotations(citations: &[Citation<'_>], a: &mut Arr<'_>) {
             });
         });
     }
+}
+
+/// A picture the model made, as OpenRouter tells it
+/// (<https://openrouter.ai/docs/features/multimodal/image-generation>): OpenAI's own Chat has no word for one.
+fn image(index: u64, media_type: &JsonStr<'_>, data: &JsonStr<'_>, o: &mut Obj<'_>) {
+    o.uint("index", index);
+    o.text("type", "image_url");
+    o.obj("image_url", |o| o.str("url", &to_data_url(&media_type.text(), data)));
 }
 
 /// A signature in `reasoning_details`. The index keeps accumulators from merging two entries.

@@ -64,6 +64,12 @@ fn message(reply: &Reply, context: &ReplyContext, o: &mut Obj<'_>) {
     if reply.blocks.iter().any(is_opaque) {
         o.arr("reasoning_details", |a| details(reply, context, a));
     }
+    if reply.blocks.iter().any(|b| matches!(b, Block::Image { .. })) {
+        let images = reply.blocks.iter().filter_map(|block| {
+            if let Block::Image { media_type, data } = block { Some((media_type, data)) } else { None }
+        });
+        o.arr("images", |a| (0u64..).zip(images).for_each(|(at, (t, data))| a.obj(|o| super::image(at, t, data, o))));
+    }
     let citations: Vec<Citation<'_>> = reply.blocks.iter().flat_map(cited).cloned().collect();
     o.arr("annotations", |a| super::annotations(&citations, a));
     if calls {
@@ -99,6 +105,7 @@ fn details(reply: &Reply, context: &ReplyContext, a: &mut Arr<'_>) {
             }
             Block::Redacted { data } => a.obj(|o| super::encrypted(index, data, context, o)),
             Block::Reasoning { signature: None, .. }
+            | Block::Image { .. }
             | Block::Refusal(_)
             | Block::Text { .. }
             | Block::ToolCall { .. } => {}

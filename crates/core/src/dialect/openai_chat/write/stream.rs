@@ -20,6 +20,8 @@ pub struct StreamEncoder {
     calls: u64,
     /// Entries of `reasoning_details` so far.
     details: u64,
+    /// Pictures so far.
+    images: u64,
     /// Told all together, before the end.
     citations: Vec<Citation<'static>>,
     usage: Usage,
@@ -53,6 +55,7 @@ impl StreamEncoder {
             open: Open::Nothing,
             calls: 0,
             details: 0,
+            images: 0,
             citations: Vec::new(),
             usage: Usage::default(),
             said: false,
@@ -88,6 +91,13 @@ impl StreamEncoder {
     fn start(&mut self, block: &BlockStart<'_>, out: &mut Vec<u8>) {
         match block {
             BlockStart::Reasoning => self.open = Open::Reasoning { signature: None },
+            BlockStart::Image { media_type, data } => {
+                self.open = Open::Words;
+                self.said = true;
+                let index = self.images;
+                self.images += 1;
+                self.delta(out, |o| o.arr("images", |a| a.obj(|o| super::image(index, media_type, data, o))));
+            }
             BlockStart::Redacted { data } => {
                 self.open = Open::Words;
                 let index = self.next_detail();

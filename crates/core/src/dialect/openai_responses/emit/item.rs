@@ -67,6 +67,20 @@ pub(super) fn reasoning(o: &mut Obj<'_>, id: &str, status: &str, summary: &JsonS
     }
 }
 
+/// A picture the model made; `result` is its base64, once it is there.
+pub(super) fn image(o: &mut Obj<'_>, id: &str, media_type: &JsonStr<'_>, result: Option<&JsonStr<'_>>) {
+    o.text("id", id);
+    o.text("type", "image_generation_call");
+    o.text("status", if result.is_some() { "completed" } else { "in_progress" });
+    if let Some(format) = media_type.text().strip_prefix("image/") {
+        o.text("output_format", format);
+    }
+    match result {
+        Some(data) => o.str("result", data),
+        None => o.null("result"),
+    }
+}
+
 /// Encrypted content: OpenAI's own, or an envelope around another provider's state. What a signature signs goes along:
 /// clients send summaries back as they like.
 pub(super) fn sealed(state: &Opaque<'_>, text: &JsonStr<'_>, place: Place, context: &ReplyContext) -> String {

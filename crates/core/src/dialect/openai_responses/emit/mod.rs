@@ -57,6 +57,9 @@ fn block_events(block: &crate::hub::Block, key: u32) -> Vec<Event<'_>> {
     let mut events = Vec::with_capacity(4);
     let start = match block {
         Block::Reasoning { .. } => BlockStart::Reasoning,
+        Block::Image { media_type, data } => {
+            BlockStart::Image { media_type: media_type.borrowed(), data: data.borrowed() }
+        }
         Block::Redacted { data } => BlockStart::Redacted { data: data.clone() },
         Block::Refusal(_) => BlockStart::Refusal,
         Block::Text { .. } => BlockStart::Text,
@@ -70,7 +73,7 @@ fn block_events(block: &crate::hub::Block, key: u32) -> Vec<Event<'_>> {
             events.push(delta(Delta::Reasoning(text.borrowed())));
             events.extend(signature.clone().map(|s| delta(Delta::Signature(s))));
         }
-        Block::Redacted { .. } => {}
+        Block::Image { .. } | Block::Redacted { .. } => {}
         Block::Refusal(text) => events.push(delta(Delta::Refusal(text.borrowed()))),
         Block::Text { text, citations, opaque } => {
             events.push(delta(Delta::Text(text.borrowed())));

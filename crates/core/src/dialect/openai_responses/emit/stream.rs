@@ -210,6 +210,13 @@ impl StreamEncoder {
             BlockStart::Reasoning => {
                 Open::Reasoning { id: self.id("rs"), text: JsonStr::default(), started: false, state: None }
             }
+            BlockStart::Image { media_type, data } => {
+                let id = self.id("ig");
+                let added = written(|o| item::image(o, &id, media_type, None));
+                self.item_event("response.output_item.added", &added, out);
+                self.done(written(|o| item::image(o, &id, media_type, Some(data))), out);
+                Open::Nothing
+            }
             BlockStart::Redacted { data } => {
                 self.carrier(data, Place::Reasoning, out);
                 Open::Nothing

@@ -310,6 +310,7 @@ impl StreamDecoder {
                 self.reasoning(index, &mut item, out);
                 return;
             }
+            "image_generation_call" => self.image(&mut item, out),
             "search_results" => {
                 self.sources.extend(found(&mut item));
                 out.push(Event::Ping);
@@ -317,6 +318,21 @@ impl StreamDecoder {
             _ => out.push(Event::Ping),
         }
         self.finish_item(index, out);
+    }
+
+    /// A picture comes whole, as PNG where nothing else is said.
+    fn image<'f>(&mut self, item: &mut Members<'f>, out: &mut Vec<Event<'f>>) {
+        self.release(None, item, out);
+        let (data, format) = (lenient(item, "result"), lenient(item, "output_format"));
+        if data.is_empty() {
+            return;
+        }
+        let format = if format.is_empty() { "png".into() } else { format.text() };
+        let media_type = JsonStr::owned(&format!("image/{format}"));
+        let key = self.next_key;
+        self.next_key = self.next_key.wrapping_add(1);
+        out.push(Event::BlockStart { key, block: BlockStart::Image { media_type, data } });
+        out.push(Event::BlockStop { key });
     }
 
     fn message<'f>(&mut self, index: u64, item: &mut Members<'f>, out: &mut Vec<Event<'f>>) {
