@@ -27,13 +27,17 @@ pub(crate) fn for_writing(dir: &Path, name: &str, migrations: &[&str]) -> Result
     if schema::version(&connection)? > migrations.len() {
         return Err(Trouble::Newer);
     }
-    // Before the first table, or never: it lets the file shrink in small steps.
+    // These two before the first table, or never. Pages of twice the usual size are written with half the calls.
+    connection.pragma_update(None, "page_size", 8192)?;
+    // It lets the file shrink in small steps.
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     // Readers do not stop the writer, and a commit is one append. NORMAL: a commit survives the death of this process;
     // the last ones may be lost with the machine, and the file stays whole either way.
     connection.query_row("PRAGMA journal_mode = WAL", (), |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.query_row("PRAGMA journal_size_limit = 4194304", (), |_| Ok(()))?;
+    // In pages: as many bytes as by default.
+    connection.query_row("PRAGMA wal_autocheckpoint = 500", (), |_| Ok(()))?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "trusted_schema", false)?;

@@ -119,6 +119,11 @@ impl From<rusqlite::Error> for ReadError {
     }
 }
 
+/// The inner query reads an index, and not the rows.
+const FIND: &str = "SELECT * FROM exchanges WHERE id IN
+    (SELECT id FROM exchanges WHERE request_id >= ? AND request_id < ? ORDER BY request_id, id DESC LIMIT 5)
+    ORDER BY request_id, id DESC";
+
 impl Reader {
     /// The log in the data directory `dir`.
     pub fn open(dir: &Path) -> Result<Self, ReadError> {
@@ -166,14 +171,13 @@ impl Reader {
 
     /// The exchange with this id, or with the only id that begins so.
     pub fn find(&self, id: &str) -> Result<Found, ReadError> {
-        let exact = "SELECT * FROM exchanges WHERE request_id = ? ORDER BY id DESC LIMIT 1";
-        if let Some(entry) = self.select(exact, vec![Value::from(id.to_owned())])?.pop() {
-            return Ok(Found::One(Box::new(entry)));
-        }
         // Above every text that begins with `id`.
         let end = format!("{id}\u{10ffff}");
-        let beginning = "SELECT * FROM exchanges WHERE request_id >= ? AND request_id < ? ORDER BY request_id LIMIT 5";
-        let mut entries = self.select(beginning, vec![Value::from(id.to_owned()), Value::from(end)])?;
+        let mut entries = self.select(FIND, vec![Value::from(id.to_owned()), Value::from(end)])?;
+        // The whole id comes before all that only begin so.
+        if entries.first().and_then(|entry| entry.text("request_id")) == Some(id) {
+            entries.truncate(1);
+        }
         let ids = || entries.iter().filter_map(|entry| entry.text("request_id")).map(str::to_owned).collect();
         match entries.len() {
             0 => Ok(Found::None),
@@ -234,4 +238,20 @@ fn entry(row: &Row<'_>, columns: &[(usize, &'static str, Kind)], tries: Option<u
         fields,
         tries: tries.map_or(Ok(None), |at| row.get(at))?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_looked_for_in_an_index() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        schema::migrate(&mut connection, schema::MIGRATIONS).unwrap();
+        let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {FIND}")).unwrap();
+        let steps = plan.query_map(["a", "b"], |row| row.get::<_, String>("detail")).unwrap();
+        let steps: Vec<String> = steps.collect::<Result<_, _>>().unwrap();
+        assert!(steps.iter().any(|step| step.contains("USING COVERING INDEX exchanges_time")), "{steps:?}");
+        assert!(!steps.iter().any(|step| step == "SCAN exchanges"), "{steps:?}");
+    }
 }

@@ -18,7 +18,7 @@ pub struct Retention {
 
 /// Rows that one step deletes at most, and pages that it gives back to the file system.
 const ROWS: i64 = 200;
-const PAGES: i64 = 256;
+const PAGES: i64 = 128;
 
 /// The work that is under way.
 #[derive(Debug, Default)]
