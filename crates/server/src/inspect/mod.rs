@@ -58,7 +58,12 @@ pub(crate) fn logs(sources: &Sources, asked: &Asked) -> Result<(), Box<dyn Error
         if entries.len() < BATCH as usize {
             thread::sleep(LOOK);
         }
+        let newest = reader.last_row()?;
         entries = reader.after(last, &filter, BATCH)?;
+        if entries.len() < BATCH as usize {
+            // What does not match is not looked at again.
+            last = last.max(newest);
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! `logs` and `explain`, on a log that was written before.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::sync::Arc;
+use std::process::Stdio;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use apex_core::capture::{Body, Capture, Shown};
@@ -13,20 +15,26 @@ use apex_core::record::{Attempt, Mode, Outcome, Record};
 use apex_core::time::Timestamp;
 use apex_store::{Retention, Store};
 
-use crate::gateway::{Dir, output};
+use crate::gateway::{Dir, PATIENCE, command, output};
 
 /// A directory with a log of four requests in `data`.
 fn logged() -> Dir {
     let dir = Dir::new();
+    write(&dir, records());
+    dir
+}
+
+/// Adds to the log, as a gateway does.
+fn write(dir: &Dir, records: Vec<Record>) {
+    let count = records.len() as u64;
     // Of a day that stays the same, and never too old.
     let store = Store::start(
         dir.path().join("data"),
         Retention { max_age: Duration::from_secs(1_000_000_000), max_size: 1 << 30, bodies: true },
     );
     let store = store.unwrap();
-    records().into_iter().for_each(|record| store.put(Arc::new(record)));
-    assert_eq!(store.finish().delivered, 4);
-    dir
+    records.into_iter().for_each(|record| store.put(Arc::new(record)));
+    assert_eq!(store.finish().delivered, count);
 }
 
 fn text(text: &str) -> String {
@@ -217,6 +225,39 @@ fn filters() {
     for args in [&["--status", "6x"] as &[&str], &["--since", "soon"], &["--outcome", "fine"], &["--mode", "x"]] {
         assert_eq!(run(&dir, &[&["logs"], args].concat()).0, Some(2), "{args:?}");
     }
+}
+
+#[test]
+fn following_shows_what_comes() {
+    let dir = logged();
+    let mut following =
+        command(&dir, &["logs", "--follow", "--json", "--errors", "--limit", "1", "--data-dir", "data"], &[])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+    let out = BufReader::new(following.stdout.take().unwrap());
+    let (sender, lines) = mpsc::channel();
+    std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    let next = || {
+        let line = lines.recv_timeout(PATIENCE).unwrap();
+        let entry: serde_json::Value = serde_json::from_str(&line).unwrap();
+        entry["request_id"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(next(), "req_c4", "what is there");
+    let record = |id: &str, status| Record {
+        request_id: id.to_owned(),
+        status,
+        outcome: if status == 200 { Outcome::Completed } else { Outcome::UpstreamError },
+        ..base()
+    };
+    write(&dir, vec![record("req_d5", 200), record("req_e6", 500)]);
+    assert_eq!(next(), "req_e6", "what is filtered out does not show, nor hide what follows");
+    write(&dir, vec![record("req_f7", 200)]);
+    write(&dir, vec![record("req_g8", 429), record("req_h9", 503)]);
+    assert_eq!((next(), next()), ("req_g8".to_owned(), "req_h9".to_owned()));
+    following.kill().unwrap();
+    following.wait().unwrap();
+    assert!(lines.recv_timeout(PATIENCE).is_err(), "nothing is shown twice");
 }
 
 #[test]
