@@ -182,7 +182,7 @@ impl Raw {
         let response = std::mem::take(&mut self.response);
         let reply = body::text(response, self.encoding.as_ref(), self.limits.body.saturating_mul(STREAM));
         let mut reply = match dialect.filter(|_| self.is_stream).and_then(|d| stream::reassemble(d, &reply.text)) {
-            Some(text) => Body { text, reassembled: true, ..reply },
+            Some((text, whole)) => Body { text, reassembled: true, truncated: reply.truncated || !whole, ..reply },
             None => reply,
         };
         let mut asked = body::text(request, None, self.limits.body);

@@ -11,12 +11,44 @@ const MASK: &str = "***";
 
 /// Does the header of this name (in lower case) carry a credential, or something that looks like one?
 pub fn is_secret(name: &str) -> bool {
+    !is_everyday(name) && may_be_secret(name)
+}
+
+/// Nearly every header is one of these: they need not be looked into. Every header of every captured exchange is asked.
+fn is_everyday(name: &str) -> bool {
+    matches!(
+        name,
+        "accept"
+            | "accept-encoding"
+            | "accept-language"
+            | "cache-control"
+            | "connection"
+            | "content-encoding"
+            | "content-length"
+            | "content-type"
+            | "date"
+            | "host"
+            | "server"
+            | "server-timing"
+            | "transfer-encoding"
+            | "user-agent"
+            | "vary"
+            | "x-apex-attempts"
+            | "x-apex-cost"
+            | "x-apex-model"
+            | "x-apex-provider"
+            | "x-apex-request-id"
+            | "x-content-type-options"
+            | "x-request-id"
+    )
+}
+
+fn may_be_secret(name: &str) -> bool {
     // Counts of tokens and challenges are worth reading.
     let harmless = || name.contains("ratelimit") || matches!(name, "proxy-authenticate" | "www-authenticate");
     (name.ends_with("-key") || holds_word(name.as_bytes())) && !harmless()
 }
 
-/// One pass: every header of every captured exchange is asked.
 fn holds_word(name: &[u8]) -> bool {
     let begins = |rest: &[u8]| {
         let words: &[&[u8]] = match rest.first() {
@@ -127,6 +159,13 @@ mod tests {
         assert!(text.contains("x-ratelimit-remaining-tokens: 17"), "{text}");
         assert_eq!(uri(&Uri::from_static("https://h/p?key=CANARY&alt=sse&x=1")), "https://h/p?key=***&alt=sse&x=***");
         assert_eq!(uri(&Uri::from_static("https://h/p")), "https://h/p");
+    }
+
+    #[test]
+    fn everyday_headers_are_no_secrets() {
+        for name in ["accept-encoding", "content-type", "user-agent", "x-apex-request-id", "x-content-type-options"] {
+            assert!(is_everyday(name) && !may_be_secret(name), "{name}");
+        }
     }
 
     #[test]

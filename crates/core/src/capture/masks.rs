@@ -1,6 +1,7 @@
 //! The secrets of the gateway, to be found in texts that are shown.
 
 use memchr::memmem::{self, Finder};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 
 use crate::secret::Secret;
 
@@ -66,8 +67,8 @@ impl Masks {
 }
 
 /// A secret as it is, as JSON may escape it, and as it stands in a URL.
-pub(crate) fn spellings(secret: &str) -> Vec<String> {
-    let in_url = percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC).to_string();
+fn spellings(secret: &str) -> Vec<String> {
+    let in_url = percent_encoding::utf8_percent_encode(secret, ESCAPED_IN_URLS).to_string();
     let mut all = vec![secret.to_owned(), in_url];
     if secret.contains(['/', '"', '\\']) {
         let mut escaped = Vec::new();
@@ -77,6 +78,9 @@ pub(crate) fn spellings(secret: &str) -> Vec<String> {
     }
     all
 }
+
+/// All but the unreserved characters (RFC 3986 section 2.3).
+const ESCAPED_IN_URLS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A shorter piece tells nothing (`sk-`).
 const MIN_CUT: usize = 4;
@@ -115,8 +119,8 @@ mod tests {
 
     #[test]
     fn secrets_are_found_however_they_are_spelled() {
-        let masks = masks(&["ab/c+d\"e==", "plain-secret"]);
-        for spelled in ["ab/c+d\"e==", r#"ab\/c+d\"e=="#, r#"ab/c+d\"e=="#, "ab%2Fc%2Bd%22e%3D%3D", "plain%2Dsecret"] {
+        let masks = masks(&["ab/c+d\"e=="]);
+        for spelled in ["ab/c+d\"e==", r#"ab\/c+d\"e=="#, r#"ab/c+d\"e=="#, "ab%2Fc%2Bd%22e%3D%3D"] {
             let mut text = format!("<{spelled}>");
             masks.mask(&mut text, &[]);
             assert_eq!(text, "<***>", "{spelled}");
