@@ -11,6 +11,13 @@ use crate::time::Timestamp;
 /// `record` as a JSON object, without line end.
 pub fn json(record: &Record) -> String {
     let mut out = Vec::with_capacity(1 << 10);
+    write_json(record, &mut out);
+    // It is made of text.
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// The same, appended to `out`.
+pub fn write_json(record: &Record, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"timestamp\":\"");
     out.extend_from_slice(rfc3339(record.started + record.duration).as_bytes());
     out.extend_from_slice(b"\",\"level\":\"INFO\",\"message\":\"exchange\"");
@@ -21,17 +28,15 @@ pub fn json(record: &Record) -> String {
         match value {
             Value::Text(text) => {
                 out.push(b'"');
-                escape_into(text, &mut out);
+                escape_into(text, out);
                 out.push(b'"');
             }
-            Value::Number(value) => number(&mut out, value),
-            Value::Millis(time) => millis(time, &mut out),
+            Value::Number(value) => number(out, value),
+            Value::Millis(time) => millis(time, out),
             Value::Truth(truth) => out.extend_from_slice(if truth { b"true" } else { b"false" }),
         }
     }
     out.push(b'}');
-    // It is made of text.
-    String::from_utf8(out).unwrap_or_default()
 }
 
 /// Appends `time` in milliseconds, with three digits after the point.

@@ -2,6 +2,7 @@
 //!
 //! The slots of a point are a promise: queries depend on them. `docs/reporting.md` lists them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,11 +51,11 @@ impl Store {
         }
     }
 
-    /// `record` as an entry.
-    pub fn entry(self, record: &Record, sink: &Aepipe) -> Vec<u8> {
+    /// Appends `record` as an entry.
+    pub fn write(self, record: &Record, sink: &Aepipe, out: &mut Vec<u8>) {
         match self {
-            Self::Raw => log(record, sink.bodies),
-            Self::Requests => point(record),
+            Self::Raw => log(record, sink.bodies, out),
+            Self::Requests => point(record, out),
         }
     }
 
@@ -77,8 +78,15 @@ impl Store {
 pub fn bodies(store: Store, records: &[Arc<Record>], sink: &Aepipe) -> Vec<Vec<u8>> {
     let (before, after) = store.envelope();
     let body = |records: &[Arc<Record>]| {
-        let entries: Vec<_> = records.iter().map(|record| store.entry(record, sink)).collect();
-        [before, &entries.join(&b","[..]), after].concat()
+        let mut body = before.to_vec();
+        for (at, record) in records.iter().enumerate() {
+            if at > 0 {
+                body.push(b',');
+            }
+            store.write(record, sink, &mut body);
+        }
+        body.extend_from_slice(after);
+        body
     };
     records.chunks(MAX_ENTRIES).map(body).collect()
 }
@@ -90,15 +98,13 @@ pub fn is_accepted(body: &[u8]) -> bool {
 }
 
 /// `{"event", "level", "blobs", "doubles"}`
-fn point(record: &Record) -> Vec<u8> {
-    let mut out = Vec::with_capacity(700);
-    object(&mut out, |o| {
+fn point(record: &Record, out: &mut Vec<u8>) {
+    object(out, |o| {
         o.text("event", "request");
         o.text("level", level(record));
         o.arr("blobs", |a| blobs(record, a));
         o.arr("doubles", |a| doubles(record, a));
     });
-    out
 }
 
 /// Fifteen texts; what is not known is empty.
@@ -177,12 +183,12 @@ fn millis(out: &mut Obj<'_>, name: &str, time: Duration) {
 }
 
 /// `{"message", "level", ...}`: every field of the log line, then heads and bodies.
-fn log(record: &Record, bodies: bool) -> Vec<u8> {
+fn log(record: &Record, bodies: bool, out: &mut Vec<u8>) {
     let captured = |text: fn(&Shown) -> usize| record.capture.shown().map_or(0, text);
     // Escapes make it longer, seldom by much.
     let size = captured(|shown| shown.request.text.len() + shown.response.text.len());
-    let mut out = Vec::with_capacity(2048 + if bodies { size + size / 8 } else { 0 });
-    object(&mut out, |o| {
+    out.reserve(2048 + if bodies { size + size / 8 } else { 0 });
+    object(out, |o| {
         o.text("message", &format!("{} {} {} {}", record.method, record.path, record.status, record.outcome.as_str()));
         o.text("level", level(record));
         o.text("time", &rfc3339(record.started));
@@ -215,7 +221,6 @@ fn log(record: &Record, bodies: bool) -> Vec<u8> {
             }
         }
     });
-    out
 }
 
 fn attempts(record: &Record, out: &mut Arr<'_>) {
@@ -238,21 +243,16 @@ fn attempts(record: &Record, out: &mut Arr<'_>) {
     }
 }
 
-/// Lines of a head as members; values of a repeated name are joined.
+/// Lines of a head as members; values of a repeated name, which stand one behind the other, are joined.
 fn headers(head: &str, out: &mut Obj<'_>) {
-    let mut all: Vec<(&str, String)> = Vec::new();
-    for (name, value) in head.lines().filter_map(|line| line.split_once(": ")) {
-        match all.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, values)) => {
-                values.push_str(", ");
-                values.push_str(value);
-            }
-            None => all.push((name, value.to_owned())),
+    let mut lines = head.lines().filter_map(|line| line.split_once(": ")).peekable();
+    while let Some((name, value)) = lines.next() {
+        let mut value = Cow::Borrowed(value);
+        while let Some((_, more)) = lines.next_if(|(next, _)| *next == name) {
+            value = format!("{value}, {more}").into();
         }
-    }
-    // A name is a token (RFC 9110 section 5.6.2): nothing in it needs an escape.
-    for (name, value) in &all {
-        out.text(name, value);
+        // A name is a token (RFC 9110 section 5.6.2): nothing in it needs an escape.
+        out.text(name, &value);
     }
 }
 
@@ -271,6 +271,12 @@ mod tests {
 
     fn json(bytes: &[u8]) -> serde_json::Value {
         serde_json::from_slice(bytes).unwrap()
+    }
+
+    fn written(write: fn(&Record, &mut Vec<u8>), record: &Record) -> Vec<u8> {
+        let mut out = Vec::new();
+        write(record, &mut out);
+        out
     }
 
     #[test]
@@ -302,7 +308,7 @@ mod tests {
         };
         record.usage.output = Some(7);
         assert_eq!(
-            json(&point(&record)),
+            json(&written(point, &record)),
             serde_json::json!({
                 "event": "request", "level": "info",
                 "blobs": ["req_1", "openai", "a#openai", "a", "gateway", "completed", "POST /v1/messages", "anthropic",
@@ -363,6 +369,17 @@ mod tests {
     }
 
     #[test]
+    fn values_of_a_repeated_header_are_joined() {
+        let head = "via: a\nset-cookie: ***\nset-cookie: ***\nset-cookie: ***\ndate: \"now\": then\nvia-x: b";
+        let mut out = Vec::new();
+        object(&mut out, |o| headers(head, o));
+        assert_eq!(
+            json(&out),
+            serde_json::json!({"via": "a", "set-cookie": "***, ***, ***", "date": "\"now\": then", "via-x": "b"})
+        );
+    }
+
+    #[test]
     fn a_point_stays_below_its_limits() {
         let long = "é\u{1f600}\"".repeat(4000);
         let record = Record {
@@ -376,7 +393,7 @@ mod tests {
             user_agent: Some(long),
             ..Record::default()
         };
-        let point = json(&point(&record));
+        let point = json(&written(point, &record));
         let blobs: Vec<_> = point["blobs"].as_array().unwrap().iter().map(|b| b.as_str().unwrap()).collect();
         assert!(blobs.len() <= 15 && point["doubles"].as_array().unwrap().len() <= 20);
         let names = "apex-ai-proxy".len() + "requests".len() + "request".len() + "error".len();

@@ -13,25 +13,23 @@ use http::{HeaderValue, Method, Request, header, request};
 use prost::Message as _;
 
 use crate::platform::Snapshot;
-use crate::report::delivery::{Bounds, Delivery, Destination, Envelope};
+use crate::report::delivery::{Bounds, Delivery, Destination, Manners};
 use crate::report::{Ledger, Sink};
-use proto::{AnyValue, ExportRequest, ExportResponse, KeyValue, Resource, ResourceSpans, Scope, ScopeSpans, Value};
+use proto::{AnyValue, ExportResponse, KeyValue, Resource, Scope, Value};
 
 /// Brings spans to a collector.
 #[derive(Debug)]
 pub(crate) struct Traces {
     ledger: Arc<Ledger>,
     delivery: Delivery,
-    resource: Resource,
 }
 
 impl Traces {
     pub(crate) fn new() -> Self {
         let ledger = Ledger::new("otlp");
-        // Messages of one kind, one behind the other, are one message with the fields of all.
-        let envelope = Envelope { before: b"", between: b"", after: b"", accepted };
-        let delivery = Delivery::new(ledger.clone(), envelope, Bounds::default());
-        Self { ledger, delivery, resource: Resource::default() }
+        // Fields of a message, one behind the other, are all of that message.
+        let manners = Manners { between: b"", accepted };
+        Self { delivery: Delivery::new(ledger.clone(), manners, Bounds::default()), ledger }
     }
 }
 
@@ -45,16 +43,14 @@ impl Sink for Traces {
         let head = otel.and_then(|otel| Some((otel, head(otel)?)));
         self.ledger.switch(head.is_some());
         if let Some((otel, head)) = head {
-            self.resource = resource(otel);
             let (origin, network) = (otel.traces.origin.clone(), snapshot.network.clone());
-            self.delivery.aim(Destination { origin, head, network });
+            self.delivery.aim(Destination { origin, head, network, wrap: Arc::new(wrap(&resource(otel))) });
         }
     }
 
     fn take(&mut self, record: &Arc<Record>) {
-        let spans = spans::spans(record);
-        if !spans.is_empty() {
-            self.delivery.put(message(self.resource.clone(), spans).encode_to_vec());
+        if record.span.is_some_and(|span| span.sampled) {
+            self.delivery.put(|out| spans::spans(record).for_each(|span| field(2, &span, out)));
         }
     }
 
@@ -63,16 +59,43 @@ impl Sink for Traces {
     }
 }
 
-fn message(resource: Resource, spans: Vec<proto::Span>) -> ExportRequest {
-    let scope = Scope { name: "apex-ai-proxy".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
-    let scope_spans = vec![ScopeSpans { scope: Some(scope), spans }];
-    let schema_url = SCHEMA_URL.to_owned();
-    ExportRequest { resource_spans: vec![ResourceSpans { resource: Some(resource), scope_spans, schema_url }] }
+/// Appends `message` as the field of this number, below 16. Writing into memory cannot fail.
+fn field(number: u8, message: &impl prost::Message, out: &mut Vec<u8>) {
+    out.push(number << 3 | LENGTH_DELIMITED);
+    let _ = message.encode_length_delimited(out);
 }
+
+/// Makes of spans, each as field 2 of a `ScopeSpans`, an `ExportTraceServiceRequest`: one `ResourceSpans` (field 1) with
+/// its resource (1), its one `ScopeSpans` (2) and a schema (3); a `ScopeSpans` has its scope (1) and the schema (3), too.
+fn wrap(resource: &Resource) -> impl Fn(&[u8]) -> Vec<u8> + use<> {
+    let scope = Scope { name: "apex-ai-proxy".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
+    let (mut before, mut scope_before, mut schema) = (Vec::new(), Vec::new(), Vec::new());
+    field(1, resource, &mut before);
+    field(1, &scope, &mut scope_before);
+    bytes_field(3, SCHEMA_URL.as_bytes(), &mut schema);
+    move |spans| {
+        let inner = [&scope_before, spans, &schema].concat();
+        let mut outer = before.clone();
+        bytes_field(2, &inner, &mut outer);
+        outer.extend_from_slice(&schema);
+        let mut out = Vec::with_capacity(outer.len() + 8);
+        bytes_field(1, &outer, &mut out);
+        out
+    }
+}
+
+fn bytes_field(number: u8, bytes: &[u8], out: &mut Vec<u8>) {
+    out.push(number << 3 | LENGTH_DELIMITED);
+    let _ = prost::encode_length_delimiter(bytes.len(), out);
+    out.extend_from_slice(bytes);
+}
+
+/// The wire type of messages and texts.
+const LENGTH_DELIMITED: u8 = 2;
 
 fn resource(otel: &Otel) -> Resource {
     let text = |key: &str, value: &str| KeyValue {
-        key: key.to_owned(),
+        key: key.to_owned().into(),
         value: Some(AnyValue { value: Some(Value::Text(value.to_owned())) }),
     };
     let mut attributes: Vec<KeyValue> = otel.resource.iter().map(|(key, value)| text(key, value)).collect();

@@ -9,19 +9,20 @@ use apex_core::record::{Attempt, Mode, Outcome, Record};
 use apex_core::semconv::{self, attribute};
 use apex_core::trace_context;
 
+use bytes::Bytes;
+
 use super::proto::{AnyValue, KeyValue, Span, Status, Value, Values};
 use crate::metrics::route;
 
 /// None if the trace is not recorded.
-pub(super) fn spans(record: &Record) -> Vec<Span> {
-    let Some(span) = record.span.filter(|span| span.sampled) else { return Vec::new() };
-    let mut spans = Vec::with_capacity(1 + record.attempts.len());
-    spans.push(server(record, &span));
+pub(super) fn spans(record: &Record) -> impl Iterator<Item = Span> {
+    let span = record.span.filter(|span| span.sampled);
     let last = record.attempts.len().saturating_sub(1);
-    for (number, attempt) in record.attempts.iter().enumerate() {
-        spans.push(client(record, &span, attempt, number, number == last));
-    }
-    spans
+    span.into_iter().flat_map(move |span| {
+        let attempts = record.attempts.iter().enumerate();
+        let attempts = attempts.map(move |(number, attempt)| client(record, &span, attempt, number, number == last));
+        std::iter::once(server(record, &span)).chain(attempts)
+    })
 }
 
 fn server(record: &Record, span: &trace_context::Span) -> Span {
@@ -206,27 +207,34 @@ fn nanos(record: &Record, after: Duration) -> u64 {
     (record.started + after).as_micros().saturating_mul(1000)
 }
 
-#[derive(Default)]
 struct Attributes(Vec<KeyValue>);
 
+impl Default for Attributes {
+    fn default() -> Self {
+        Self(Vec::with_capacity(USUAL))
+    }
+}
+
 impl Attributes {
-    fn push(&mut self, key: &str, value: Value) {
-        self.0.push(KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }) });
+    fn push(&mut self, key: &'static str, value: Value) {
+        self.0.push(KeyValue { key: Bytes::from_static(key.as_bytes()), value: Some(AnyValue { value: Some(value) }) });
     }
 
-    fn text(&mut self, key: &str, text: &str) {
-        self.push(key, Value::Text(text.chars().take(MOST).collect()));
+    fn text(&mut self, key: &'static str, text: &str) {
+        // Characters are at most bytes: most texts are short, and need no counting.
+        let text = if text.len() <= MOST { text.to_owned() } else { text.chars().take(MOST).collect() };
+        self.push(key, Value::Text(text));
     }
 
-    fn number(&mut self, key: &str, number: u64) {
+    fn number(&mut self, key: &'static str, number: u64) {
         self.push(key, Value::Number(i64::try_from(number).unwrap_or(i64::MAX)));
     }
 
-    fn float(&mut self, key: &str, number: f64) {
+    fn float(&mut self, key: &'static str, number: f64) {
         self.push(key, Value::Float(number));
     }
 
-    fn truth(&mut self, key: &str, truth: bool) {
+    fn truth(&mut self, key: &'static str, truth: bool) {
         self.push(key, Value::Truth(truth));
     }
 }
@@ -236,5 +244,7 @@ const CLIENT: i32 = 3;
 const SAMPLED: u32 = 1;
 const HAS_IS_REMOTE: u32 = 0x100;
 const IS_REMOTE: u32 = 0x200;
+/// Attributes of a span, if all is well.
+const USUAL: usize = 24;
 /// Characters of an attribute.
 const MOST: usize = 256;

@@ -7,7 +7,7 @@ use apex_core::catalog::Aepipe as Settings;
 use apex_core::record::Record;
 use apex_core::report::aepipe::{MAX_ENTRIES, Store, is_accepted};
 
-use super::delivery::{Bounds, Delivery, Destination, Envelope};
+use super::delivery::{Bounds, Delivery, Destination, Manners};
 use super::{Ledger, Sink};
 use crate::platform::Snapshot;
 
@@ -26,10 +26,9 @@ impl Aepipe {
             Store::Raw => "aepipe-raw",
             Store::Requests => "aepipe-requests",
         });
-        let (before, after) = store.envelope();
-        let envelope = Envelope { before, between: b",", after, accepted: is_accepted };
+        let manners = Manners { between: b",", accepted: is_accepted };
         let bounds = Bounds { batch: MAX_ENTRIES, ..Bounds::default() };
-        Self { store, delivery: Delivery::new(ledger.clone(), envelope, bounds), ledger, settings: None }
+        Self { store, delivery: Delivery::new(ledger.clone(), manners, bounds), ledger, settings: None }
     }
 }
 
@@ -44,13 +43,16 @@ impl Sink for Aepipe {
         self.ledger.switch(head.is_some());
         if let Some((settings, head)) = head {
             let (origin, network) = (settings.base.origin.clone(), snapshot.network.clone());
-            self.delivery.aim(Destination { origin, head, network });
+            let (before, after) = self.store.envelope();
+            let wrap = Arc::new(move |entries: &[u8]| [before, entries, after].concat());
+            self.delivery.aim(Destination { origin, head, network, wrap });
         }
     }
 
     fn take(&mut self, record: &Arc<Record>) {
         if let Some(settings) = &self.settings {
-            self.delivery.put(self.store.entry(record, settings));
+            let (store, settings) = (self.store, settings);
+            self.delivery.put(|out| store.write(record, settings, out));
         }
     }
 

@@ -10,6 +10,7 @@ mod tests;
 mod trouble;
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -22,19 +23,28 @@ use super::Ledger;
 use crate::config::Network;
 
 /// Where entries go, and how they are asked in.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Destination {
     pub(crate) origin: Origin,
     pub(crate) head: request::Parts,
     pub(crate) network: Arc<Network>,
+    pub(crate) wrap: Wrap,
 }
 
-/// How entries become the body of a request.
+/// The body of a request, from the entries of a batch.
+pub(crate) type Wrap = Arc<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>;
+
+impl fmt::Debug for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Destination").field("origin", &self.origin).finish_non_exhaustive()
+    }
+}
+
+/// How the other side is spoken to.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Envelope {
-    pub(crate) before: &'static [u8],
+pub(crate) struct Manners {
+    /// Stands between two entries.
     pub(crate) between: &'static [u8],
-    pub(crate) after: &'static [u8],
     /// Does the body of a good answer say that the entries were taken?
     pub(crate) accepted: fn(&[u8]) -> bool,
 }
@@ -77,17 +87,22 @@ impl Default for Bounds {
     }
 }
 
+/// Bytes of memory that are kept for the next entry.
+const SCRATCH: usize = 16 << 10;
+
 /// Takes entries and brings them to their destination.
 #[derive(Debug)]
 pub(crate) struct Delivery {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
+    /// Where the next entry is written, before it is known to fit.
+    scratch: Vec<u8>,
 }
 
 #[derive(Debug)]
 struct Shared {
     ledger: Arc<Ledger>,
-    envelope: Envelope,
+    manners: Manners,
     bounds: Bounds,
     queue: Mutex<Queue>,
     /// Something changed that the courier may be waiting for.
@@ -96,11 +111,53 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Queue {
-    entries: VecDeque<Vec<u8>>,
+    /// Oldest first; only the last one grows.
+    batches: VecDeque<Batch>,
+    entries: usize,
     bytes: usize,
     destination: Option<Arc<Destination>>,
     /// Nothing more comes; until then the rest may be delivered.
     until: Option<Instant>,
+}
+
+/// Entries that go together, as they will be sent.
+#[derive(Debug, Default)]
+struct Batch {
+    bytes: Vec<u8>,
+    entries: usize,
+}
+
+impl Queue {
+    fn add(&mut self, entry: &[u8], shared: &Shared) {
+        self.entries += 1;
+        self.bytes += entry.len();
+        if let Some(batch) = self.batches.back_mut().filter(|batch| shared.bounds.has_room(batch, entry.len())) {
+            self.bytes += shared.manners.between.len();
+            batch.bytes.extend_from_slice(shared.manners.between);
+            batch.bytes.extend_from_slice(entry);
+            batch.entries += 1;
+            return;
+        }
+        if let Some(done) = self.batches.back_mut() {
+            done.bytes.shrink_to_fit();
+        }
+        self.batches.push_back(Batch { bytes: entry.to_vec(), entries: 1 });
+    }
+
+    /// The batch that has waited longest.
+    fn take(&mut self) -> Option<Batch> {
+        let batch = self.batches.pop_front()?;
+        self.entries -= batch.entries;
+        self.bytes -= batch.bytes.len();
+        Some(batch)
+    }
+}
+
+impl Bounds {
+    /// Has a batch room for an entry of this length?
+    fn has_room(&self, batch: &Batch, length: usize) -> bool {
+        batch.entries < self.batch && batch.bytes.len() + length <= self.batch_bytes
+    }
 }
 
 impl Shared {
@@ -109,15 +166,17 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Is there a batch that can grow no more?
     fn is_full(&self, queue: &Queue) -> bool {
-        queue.entries.len() >= self.bounds.batch || queue.bytes >= self.bounds.batch_bytes
+        queue.batches.len() > 1 || queue.batches.front().is_some_and(|batch| !self.bounds.has_room(batch, 1))
     }
 }
 
 impl Delivery {
-    pub(crate) fn new(ledger: Arc<Ledger>, envelope: Envelope, bounds: Bounds) -> Self {
+    pub(crate) fn new(ledger: Arc<Ledger>, manners: Manners, bounds: Bounds) -> Self {
         let (queue, news) = (Mutex::default(), Notify::new());
-        Self { shared: Arc::new(Shared { ledger, envelope, bounds, queue, news }), thread: None }
+        let shared = Arc::new(Shared { ledger, manners, bounds, queue, news });
+        Self { shared, thread: None, scratch: Vec::new() }
     }
 
     /// From now on entries go there. The thread starts with the first destination.
@@ -133,25 +192,38 @@ impl Delivery {
         }
     }
 
-    /// Takes one entry, that stands for one record. Never waits: what does not fit is counted.
-    pub(crate) fn put(&self, entry: Vec<u8>) {
+    /// Takes one entry, that stands for one record; an empty one is none. Never waits: what does not fit is counted.
+    pub(crate) fn put(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let shared = &*self.shared;
+        let is_open = |queue: &Queue| queue.entries < shared.bounds.waiting && queue.until.is_none();
+        // What is full already is not worth the writing.
+        if self.thread.is_none() || !is_open(&shared.queue()) {
+            shared.ledger.produce(1);
+            shared.ledger.give_up(1);
+            return;
+        }
+        self.scratch.clear();
+        write(&mut self.scratch);
+        let entry = self.scratch.as_slice();
+        if entry.is_empty() {
+            return;
+        }
         shared.ledger.produce(1);
         let mut queue = shared.queue();
-        let fits = queue.entries.len() < shared.bounds.waiting && queue.bytes + entry.len() <= shared.bounds.bytes;
-        if !fits || self.thread.is_none() || queue.until.is_some() {
+        if !is_open(&queue) || queue.bytes + entry.len() > shared.bounds.bytes {
             drop(queue);
             shared.ledger.give_up(1);
             return;
         }
-        let (first, before) = (queue.entries.is_empty(), shared.is_full(&queue));
-        queue.bytes += entry.len();
-        queue.entries.push_back(entry);
+        let (first, before) = (queue.entries == 0, shared.is_full(&queue));
+        queue.add(entry, shared);
         let filled = !before && shared.is_full(&queue);
         drop(queue);
         if first || filled {
             shared.news.notify_one();
         }
+        // One large entry is no reason to keep its room.
+        self.scratch.shrink_to(SCRATCH);
     }
 
     /// Delivers what is left until then; the rest is dropped, and counted.

@@ -3,14 +3,14 @@
 use std::io::Write as _;
 
 use apex_core::record::Record;
-use apex_core::record::line::{Value, fields, json, rfc3339};
+use apex_core::record::line::{Value, fields, rfc3339, write_json};
 
 use crate::cli::LogFormat;
 
 /// Appends `record` to `out`, with its line end.
 pub(super) fn write(out: &mut Vec<u8>, record: &Record, format: LogFormat) {
     if format == LogFormat::Json {
-        out.extend_from_slice(json(record).as_bytes());
+        write_json(record, out);
         out.push(b'\n');
         return;
     }

@@ -89,6 +89,8 @@ fn a_request_is_a_span_and_each_attempt_another() {
         "service.name=gw\ndeployment.environment=test\nservice.version=*\n"
     );
     assert_eq!(resource.scope_spans[0].scope.as_ref().unwrap().name, "apex-ai-proxy");
+    let schemas = (resource.schema_url.as_str(), resource.scope_spans[0].schema_url.as_str());
+    assert_eq!(schemas, ("https://opentelemetry.io/schemas/1.44.0", "https://opentelemetry.io/schemas/1.44.0"));
 
     assert_eq!((server.name.as_str(), server.kind, hex(&server.trace_id)), ("POST /v1/messages", 2, TRACE.to_owned()));
     assert_eq!((hex(&server.parent_span_id), server.trace_state.as_str()), (PARENT.to_owned(), "a=1,b=2"));

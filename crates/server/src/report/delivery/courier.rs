@@ -25,18 +25,26 @@ pub(super) fn run(shared: &Shared) {
     // The queue takes nothing more: what is left stays.
     let mut queue = shared.queue();
     queue.until.get_or_insert_with(Instant::now);
-    let left = std::mem::take(&mut queue.entries).len();
-    shared.ledger.give_up(left as u64);
+    let mut left = 0;
+    while let Some(batch) = queue.take() {
+        left += batch.entries as u64;
+    }
+    shared.ledger.give_up(left);
 }
 
 async fn courier(shared: &Shared) {
     let client = Client::default();
     let mut trouble = Trouble::new(shared.ledger.name());
     while gathered(shared).await {
-        let (batch, destination) = take(shared);
-        let Some(destination) = destination else { return };
-        let count = batch.len() as u64;
-        if bring(shared, &client, &destination, &body(shared, &batch), &mut trouble).await {
+        let (batch, destination) = {
+            let mut queue = shared.queue();
+            let Some(destination) = queue.destination.clone() else { return };
+            let Some(batch) = queue.take() else { continue };
+            (batch, destination)
+        };
+        let (count, body) = (batch.entries as u64, (destination.wrap)(&batch.bytes).into());
+        drop(batch);
+        if bring(shared, &client, &destination, &body, &mut trouble).await {
             shared.ledger.deliver(count);
             trouble.over();
         } else {
@@ -53,12 +61,12 @@ async fn gathered(shared: &Shared) -> bool {
         {
             let queue = shared.queue();
             if queue.until.is_some() {
-                return !queue.entries.is_empty() && queue.until.is_some_and(|until| Instant::now() < until);
+                return queue.entries > 0 && queue.until.is_some_and(|until| Instant::now() < until);
             }
             if shared.is_full(&queue) {
                 return true;
             }
-            if !queue.entries.is_empty() {
+            if queue.entries > 0 {
                 gather.get_or_insert_with(|| Instant::now() + shared.bounds.gather);
             }
         }
@@ -70,25 +78,6 @@ async fn gathered(shared: &Shared) -> bool {
             }
         }
     }
-}
-
-fn take(shared: &Shared) -> (Vec<Vec<u8>>, Option<std::sync::Arc<Destination>>) {
-    let mut queue = shared.queue();
-    let (mut batch, mut bytes) = (Vec::new(), 0);
-    while let Some(entry) = queue.entries.front() {
-        bytes += entry.len();
-        if batch.len() >= shared.bounds.batch || (bytes > shared.bounds.batch_bytes && !batch.is_empty()) {
-            break;
-        }
-        batch.extend(queue.entries.pop_front());
-    }
-    queue.bytes -= batch.iter().map(Vec::len).sum::<usize>();
-    (batch, queue.destination.clone())
-}
-
-fn body(shared: &Shared, batch: &[Vec<u8>]) -> bytes::Bytes {
-    let envelope = &shared.envelope;
-    [envelope.before, &batch.join(envelope.between), envelope.after].concat().into()
 }
 
 /// Sends `body` until it is taken. False once it was refused for good, or for too long.
@@ -103,7 +92,7 @@ async fn bring(
     let mut pause = bounds.pause;
     loop {
         let answer = tokio::select! {
-            answer = post(client, destination, body.clone(), shared.envelope.accepted, bounds.answer) => answer,
+            answer = post(client, destination, body.clone(), shared.manners.accepted, bounds.answer) => answer,
             () = end(shared) => return false,
         };
         let wait = match answer {

@@ -9,7 +9,7 @@ use super::super::Counts;
 use super::*;
 use crate::config::{Environment, Sources, load};
 
-const ENVELOPE: Envelope = Envelope { before: b"[", between: b",", after: b"]", accepted: is_accepted };
+const MANNERS: Manners = Manners { between: b",", accepted: is_accepted };
 
 /// Short times: how long a bound is does not matter here, only that it is kept.
 const BOUNDS: Bounds = Bounds {
@@ -28,14 +28,19 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 fn delivery(to: &Upstream, bounds: Bounds) -> (Delivery, Arc<Ledger>) {
     let ledger = Ledger::new("test");
-    let mut delivery = Delivery::new(ledger.clone(), ENVELOPE, bounds);
+    let mut delivery = Delivery::new(ledger.clone(), MANNERS, bounds);
     let base = Base::parse(&to.url()).unwrap();
     let (mut head, ()) = http::Request::new(()).into_parts();
     head.method = Method::POST;
     head.uri = base.join("/sink", None).unwrap();
     let network = load(&Sources::default(), &Environment::default(), None).unwrap().network;
-    delivery.aim(Destination { origin: base.origin, head, network });
+    let wrap = Arc::new(|entries: &[u8]| [b"[", entries, b"]"].concat());
+    delivery.aim(Destination { origin: base.origin, head, network, wrap });
     (delivery, ledger)
+}
+
+fn put(delivery: &mut Delivery, entry: &[u8]) {
+    delivery.put(|out| out.extend_from_slice(entry));
 }
 
 fn settled(ledger: &Ledger) -> Counts {
@@ -64,7 +69,7 @@ fn entries_go_in_batches() {
     sink.on_path("/sink", taken());
     let (mut delivery, ledger) = delivery(&sink, BOUNDS);
     for n in 0..6 {
-        delivery.put(n.to_string().into_bytes());
+        put(&mut delivery, n.to_string().as_bytes());
     }
     assert_eq!(settled(&ledger), counts(6, 6, 0));
     let bodies: Vec<String> = sink.requests().iter().map(apex_testkit::Recorded::body_text).collect();
@@ -90,7 +95,7 @@ fn what_fails_is_tried_again_until_it_is_taken() {
         sink.next(failure.clone());
         sink.next(taken());
         let (mut delivery, ledger) = delivery(&sink, BOUNDS);
-        delivery.put(b"1".to_vec());
+        put(&mut delivery, b"1");
         assert_eq!(settled(&ledger), counts(1, 1, 0), "{failure:?}");
         assert_eq!(sink.requests().len(), 2, "{failure:?}");
         delivery.finish(Instant::now());
@@ -103,9 +108,9 @@ fn what_is_refused_is_dropped_and_the_next_is_delivered() {
     sink.next(Script::json(401, r#"{"error":"unauthorized"}"#));
     sink.next(taken());
     let (mut delivery, ledger) = delivery(&sink, BOUNDS);
-    delivery.put(b"1".to_vec());
+    put(&mut delivery, b"1");
     assert_eq!(settled(&ledger), counts(1, 0, 1));
-    delivery.put(b"2".to_vec());
+    put(&mut delivery, b"2");
     assert_eq!(settled(&ledger), counts(2, 1, 1));
     delivery.finish(Instant::now());
 }
@@ -115,7 +120,7 @@ fn a_batch_is_given_up_after_a_while() {
     let sink = Upstream::start();
     sink.on_path("/sink", Script::json(500, "{}"));
     let (mut delivery, ledger) = delivery(&sink, Bounds { retry: Duration::from_millis(100), ..BOUNDS });
-    delivery.put(b"1".to_vec());
+    put(&mut delivery, b"1");
     assert_eq!(settled(&ledger), counts(1, 0, 1));
     delivery.finish(Instant::now());
 }
@@ -128,14 +133,14 @@ fn what_waits_is_bounded_in_number_and_bytes() {
         let (mut delivery, ledger) =
             delivery(&sink, Bounds { gather: PATIENCE, batch: 100, batch_bytes: 1 << 20, ..BOUNDS });
         for _ in 0..50 {
-            delivery.put(vec![b'1'; entry]);
+            put(&mut delivery, &vec![b'1'; entry]);
         }
         let now = ledger.counts();
         assert_eq!((now.produced, now.queued, now.dropped), (50, fit, 50 - fit));
         // The other side never answers, and the end comes: it is not waited for longer than allowed.
         delivery.finish(Instant::now() + Duration::from_millis(50));
         assert_eq!(ledger.counts(), counts(50, 0, 50));
-        delivery.put(b"1".to_vec());
+        put(&mut delivery, b"1");
         assert_eq!(ledger.counts(), counts(51, 0, 51));
     }
 }
@@ -150,7 +155,7 @@ fn the_end_delivers_what_is_left() {
     let bounds = Bounds { gather: PATIENCE, pause: PATIENCE, longest_pause: PATIENCE, retry: PATIENCE * 2, ..BOUNDS };
     let (mut delivery, ledger) = delivery(&sink, bounds);
     for _ in 0..6 {
-        delivery.put(b"1".to_vec());
+        put(&mut delivery, b"1");
     }
     sink.wait_for(1, PATIENCE);
     delivery.finish(Instant::now() + PATIENCE);
@@ -163,7 +168,7 @@ fn a_sink_that_is_not_there_costs_records_only() {
     let (mut delivery, ledger) = delivery(&gone, Bounds { retry: Duration::from_millis(50), ..BOUNDS });
     drop(gone);
     for _ in 0..20 {
-        delivery.put(b"1".to_vec());
+        put(&mut delivery, b"1");
     }
     let now = settled(&ledger);
     assert_eq!((now.produced, now.delivered, now.dropped), (20, 0, 20));
