@@ -34,7 +34,10 @@ pub enum DocumentError {
 impl<'a> Document<'a> {
     /// Validates `body` and finds its top-level members.
     pub fn parse(body: &'a [u8]) -> Result<Self, DocumentError> {
-        let text = std::str::from_utf8(body).map_err(|e| DocumentError::Utf8 { at: e.valid_up_to() })?;
+        // The fast check does not say where; bodies that fail it are few.
+        let text = simdutf8::basic::from_utf8(body)
+            .or_else(|_| std::str::from_utf8(body))
+            .map_err(|e| DocumentError::Utf8 { at: e.valid_up_to() })?;
         let members = scan_object(text).map_err(|e| match e.what {
             "expected an object" => DocumentError::NotAnObject,
             _ => DocumentError::Json(e),
