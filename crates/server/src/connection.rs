@@ -22,7 +22,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-use crate::head;
+use crate::head::Checks;
 use crate::local::LocalExecutor;
 use crate::platform::Native;
 use crate::socket::{Inner, Socket};
@@ -38,7 +38,7 @@ pub(crate) async fn run(native: Native, tcp: TcpStream, address: SocketAddr, tls
     let Some(Ok((socket, version))) = greeted else { return };
 
     let peer = Peer { address: Some(address.ip().to_canonical()) };
-    let service = service_fn(|request| answer(native.clone(), peer, watch.clone(), request));
+    let checks = Checks::default();
     let io = TokioIo::new(socket);
     let limits = native.catalog().limits;
     if version == Version::HTTP_2 {
@@ -53,7 +53,7 @@ pub(crate) async fn run(native: Native, tcp: TcpStream, address: SocketAddr, tls
             .max_local_error_reset_streams(MAX_ERROR_RESETS);
         let native = native.clone();
         let watch = watch.clone();
-        let service = service_fn(move |request| answer(native.clone(), peer, watch.clone(), request));
+        let service = service_fn(move |request| answer(native.clone(), peer, watch.clone(), &checks, request));
         obey(builder.serve_connection(io, service), member.watch(), http2::Connection::graceful_shutdown).await;
     } else {
         let mut builder = http1::Builder::new();
@@ -61,6 +61,7 @@ pub(crate) async fn run(native: Native, tcp: TcpStream, address: SocketAddr, tls
         if limits.headers > DEFAULT_HEADERS {
             builder.max_headers(limits.headers);
         }
+        let service = service_fn(|request| answer(native.clone(), peer, watch.clone(), &checks, request));
         obey(builder.serve_connection(io, service), watch, http1::Connection::graceful_shutdown).await;
     }
 }
@@ -111,21 +112,24 @@ async fn obey<C: Future<Output = hyper::Result<()>>>(connection: C, watch: &Watc
 }
 
 /// Answers one request.
-async fn answer(
+fn answer(
     native: Native,
     peer: Peer,
     watch: Rc<Watch>,
+    checks: &Checks,
     request: Request<Incoming>,
-) -> Result<Response<Reply>, Infallible> {
+) -> impl Future<Output = Result<Response<Reply>, Infallible>> + use<> {
     let in_flight = watch.begin();
     let in_flight = if request.version() == Version::HTTP_2 { in_flight.alone() } else { in_flight };
-    let catalog = native.catalog();
     let (head, body) = request.into_parts();
-    let response = match head::check(&head) {
-        Ok(()) => serve(&native, catalog, peer, Request::from_parts(head, body)).await,
-        Err(status) => refusal(status, head.version),
-    };
-    Ok(response.map(|body| Reply { body, in_flight }))
+    let checked = checks.check(&head);
+    async move {
+        let response = match checked {
+            Ok(()) => serve(&native, native.catalog(), peer, Request::from_parts(head, body)).await,
+            Err(status) => refusal(status, head.version),
+        };
+        Ok(response.map(|body| Reply { body, in_flight }))
+    }
 }
 
 /// An answer about HTTP itself: no body, no dialect, and nothing more on this connection.

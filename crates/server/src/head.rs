@@ -1,19 +1,64 @@
 //! What is wrong with a request's head that hyper lets through. Refusals here are about HTTP itself: they have no body,
 //! and the connection is closed.
 
+use std::cell::RefCell;
+
 use apex_core::url::split_authority;
 use http::header::{HOST, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, Method, StatusCode, Version};
 
-/// Refuses a head that another server could read differently. Its size is judged by core, in the caller's dialect.
-pub(crate) fn check(head: &Parts) -> Result<(), StatusCode> {
-    if head.method == Method::CONNECT {
-        return Err(StatusCode::BAD_REQUEST);
+/// Checks the heads of one connection.
+#[derive(Debug, Default)]
+pub(crate) struct Checks {
+    /// An authority that was found valid: a client says the same one each time.
+    valid: RefCell<String>,
+}
+
+impl Checks {
+    /// Refuses a head that another server could read differently. Its size is judged by core, in the caller's dialect.
+    pub(crate) fn check(&self, head: &Parts) -> Result<(), StatusCode> {
+        if head.method == Method::CONNECT {
+            return Err(StatusCode::BAD_REQUEST);
+        }
+        transfer_encoding(head)?;
+        self.authority(head)
     }
-    transfer_encoding(head)?;
-    authority(head)
+
+    /// One valid `Host` (HTTP/1.1 wants it), or a valid `:authority` that agrees with it.
+    fn authority(&self, head: &Parts) -> Result<(), StatusCode> {
+        let in_uri = head.uri.authority().map(Authority::as_str);
+        let host = host(&head.headers)?;
+        if let Some(text) = in_uri.or(host)
+            && !self.is_valid(text)
+        {
+            return Err(StatusCode::BAD_REQUEST);
+        }
+        let ok = match head.version {
+            Version::HTTP_2 => match (in_uri, host) {
+                (Some(authority), Some(host)) => authority.eq_ignore_ascii_case(host),
+                (Some(_), None) | (None, Some(_)) => true,
+                (None, None) => false,
+            },
+            // In absolute form the URI counts (RFC 9112, 3.2.2), and `Host` must be there and be valid all the same.
+            Version::HTTP_11 => host.is_some_and(|host| self.is_valid(host)),
+            _ => host.is_none_or(|host| self.is_valid(host)),
+        };
+        if ok { Ok(()) } else { Err(StatusCode::BAD_REQUEST) }
+    }
+
+    fn is_valid(&self, authority: &str) -> bool {
+        let mut valid = self.valid.borrow_mut();
+        if !authority.is_empty() && *valid == authority {
+            return true;
+        }
+        let is_valid = split_authority(authority).is_some();
+        if is_valid {
+            authority.clone_into(&mut valid);
+        }
+        is_valid
+    }
 }
 
 /// Exactly one `chunked`, or none at all. hyper takes any list that ends in `chunked`, and undoes only that one.
@@ -28,28 +73,6 @@ fn transfer_encoding(head: &Parts) -> Result<(), StatusCode> {
         list if list.contains(&b',') || list.is_empty() => Err(StatusCode::BAD_REQUEST),
         _ => Err(StatusCode::NOT_IMPLEMENTED),
     }
-}
-
-/// One valid `Host` (HTTP/1.1 wants it), or a valid `:authority` that agrees with it.
-fn authority(head: &Parts) -> Result<(), StatusCode> {
-    let in_uri = head.uri.authority().map(Authority::as_str);
-    let host = host(&head.headers)?;
-    if let Some(text) = in_uri.or(host)
-        && split_authority(text).is_none()
-    {
-        return Err(StatusCode::BAD_REQUEST);
-    }
-    let ok = match head.version {
-        Version::HTTP_2 => match (in_uri, host) {
-            (Some(authority), Some(host)) => authority.eq_ignore_ascii_case(host),
-            (Some(_), None) | (None, Some(_)) => true,
-            (None, None) => false,
-        },
-        // In absolute form the URI counts (RFC 9112, 3.2.2), and `Host` must be there and be valid all the same.
-        Version::HTTP_11 => host.is_some_and(|host| split_authority(host).is_some()),
-        _ => host.is_none_or(|host| split_authority(host).is_some()),
-    };
-    if ok { Ok(()) } else { Err(StatusCode::BAD_REQUEST) }
 }
 
 fn host(headers: &HeaderMap) -> Result<Option<&str>, StatusCode> {
@@ -71,12 +94,17 @@ mod tests {
     const H2: Version = Version::HTTP_2;
 
     fn verdict(version: Version, method: &str, uri: &str, headers: &[(&str, &[u8])]) -> u16 {
+        next(&Checks::default(), version, method, uri, headers)
+    }
+
+    /// The verdict on the next request of a connection.
+    fn next(checks: &Checks, version: Version, method: &str, uri: &str, headers: &[(&str, &[u8])]) -> u16 {
         let mut request = Request::builder().version(version).method(method).uri(uri);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let (head, ()) = request.body(()).unwrap().into_parts();
-        check(&head).map_or_else(|status| status.as_u16(), |()| 200)
+        checks.check(&head).map_or_else(|status| status.as_u16(), |()| 200)
     }
 
     #[test]
@@ -104,6 +132,17 @@ mod tests {
         }
         assert_eq!(verdict(Version::HTTP_10, "GET", "/", &[]), 200);
         assert_eq!(verdict(Version::HTTP_10, "GET", "/", &[("host", b"a b")]), 400);
+    }
+
+    #[test]
+    fn what_was_valid_before_says_nothing_of_others() {
+        let checks = Checks::default();
+        for (host, status) in [("a", 200), ("a", 200), ("a b", 400), ("", 400), ("b:1", 200), ("b:1", 200), ("a", 200)]
+        {
+            assert_eq!(next(&checks, H1, "GET", "/", &[("host", host.as_bytes())]), status, "{host:?}");
+        }
+        assert_eq!(next(&checks, H1, "GET", "http://a/x", &[("host", b"a b")]), 400);
+        assert_eq!(next(&checks, H1, "GET", "http://u@a/x", &[("host", b"a")]), 400);
     }
 
     #[test]

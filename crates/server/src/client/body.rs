@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 
 use super::error::classify;
 use super::http1::Wire;
-use super::pool::{Key, Pool};
+use super::pool::Place;
 
 /// Bytes of a response as they come. Dropping it before its end closes the connection (HTTP/1.1) or resets the stream.
 #[derive(Debug)]
@@ -23,14 +23,14 @@ pub(crate) struct UpstreamBody {
 
 #[derive(Debug)]
 enum Connection {
-    Http1 { wire: Box<Wire>, home: Rc<Pool>, key: Key },
+    Http1 { wire: Box<Wire>, home: Rc<Place> },
     Http2 { _user: Rc<()> },
     Done,
 }
 
 impl UpstreamBody {
-    pub(super) fn http1(incoming: Incoming, wire: Box<Wire>, home: Rc<Pool>, key: Key) -> Self {
-        Self { incoming, connection: Connection::Http1 { wire, home, key } }
+    pub(super) fn http1(incoming: Incoming, wire: Box<Wire>, home: Rc<Place>) -> Self {
+        Self { incoming, connection: Connection::Http1 { wire, home } }
     }
 
     pub(super) fn http2(incoming: Incoming, user: Rc<()>) -> Self {
@@ -39,10 +39,10 @@ impl UpstreamBody {
 
     /// The body is over: its connection waits for the next request.
     fn finish(&mut self) {
-        if let Connection::Http1 { mut wire, home, key } = std::mem::replace(&mut self.connection, Connection::Done)
+        if let Connection::Http1 { mut wire, home } = std::mem::replace(&mut self.connection, Connection::Done)
             && wire.is_idle()
         {
-            home.give_back(key, wire);
+            home.give_back(wire);
         }
     }
 }

@@ -10,14 +10,14 @@ use std::time::Instant;
 use apex_core::exchange::TransportError;
 use apex_service::OutgoingBody;
 use http::header::HOST;
-use http::{HeaderValue, Request, Uri, Version, response};
+use http::{Request, Uri, Version, response};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 
 use super::body::UpstreamBody;
 use super::error::classify;
-use super::pool::{Key, Pool};
+use super::pool::Place;
 use super::stream::{Heard, Stream};
 
 /// A request on its way to an upstream.
@@ -74,10 +74,9 @@ impl Wire {
 pub(super) async fn exchange(
     mut wire: Box<Wire>,
     mut request: Outbound,
-    home: &Rc<Pool>,
-    key: &Key,
+    home: &Rc<Place>,
 ) -> Result<(response::Parts, UpstreamBody), Failure> {
-    let absolute = prepare(&mut request, key);
+    let absolute = prepare(&mut request, home);
     let reused = wire.used;
     wire.used = true;
     wire.heard.clear();
@@ -89,7 +88,7 @@ pub(super) async fn exchange(
     match answer.await {
         Ok(response) => {
             let (head, body) = response.into_parts();
-            Ok((head, UpstreamBody::http1(body, wire, home.clone(), key.clone())))
+            Ok((head, UpstreamBody::http1(body, wire, home.clone())))
         }
         Err(mut refused) => {
             let message = refused.take_message();
@@ -107,12 +106,12 @@ pub(super) async fn exchange(
 }
 
 /// HTTP/1.1 wants the path in the request line and the authority in `host`. Returns the URI as it was.
-fn prepare(request: &mut Outbound, key: &Key) -> Uri {
+fn prepare(request: &mut Outbound, to: &Place) -> Uri {
     *request.version_mut() = Version::HTTP_11;
     if !request.headers().contains_key(HOST)
-        && let Ok(host) = HeaderValue::try_from(key.origin.authority())
+        && let Some(host) = &to.host
     {
-        request.headers_mut().insert(HOST, host);
+        request.headers_mut().insert(HOST, host.clone());
     }
     let path = request.uri().path_and_query().cloned().map_or_else(Uri::default, Uri::from);
     std::mem::replace(request.uri_mut(), path)

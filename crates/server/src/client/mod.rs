@@ -59,14 +59,15 @@ impl Client {
     ) -> Result<(response::Parts, UpstreamBody), TransportError> {
         let Outgoing { origin, head, body: _, reach } = outgoing;
         let key = Key { origin, public: reach == Reach::Public };
+        let place = self.pool.place(&key);
         let mut request = Request::from_parts(head, body);
 
         // An idle connection may turn out to be closed before anything was sent.
         for _ in 0..MAX_IDLE_TRIES {
-            let answer = if let Some(shared) = self.pool.share_http2(&key) {
+            let answer = if let Some(shared) = place.share_http2() {
                 http2::exchange(shared, request).await
-            } else if let Some(wire) = self.pool.take_http1(&key) {
-                http1::exchange(wire, request, &self.pool, &key).await
+            } else if let Some(wire) = place.take_http1() {
+                http1::exchange(wire, request, &place).await
             } else {
                 break;
             };
@@ -80,10 +81,10 @@ impl Client {
         let mut stream = connect::connect(&key.origin, reach, network, own).await?;
         stream.count(self.pool.counts());
         let answer = if stream.is_http2() {
-            let shared = self.pool.add_http2(&key, Shared::new(stream).await?);
+            let shared = place.add_http2(Shared::new(stream).await?);
             http2::exchange(shared, request).await
         } else {
-            http1::exchange(Wire::new(stream).await?, request, &self.pool, &key).await
+            http1::exchange(Wire::new(stream).await?, request, &place).await
         };
         answer.map_err(|failure| match failure {
             Failure::Broken(error) | Failure::Unsent(_, error) => error,
