@@ -87,7 +87,13 @@ impl Writer {
             Err(RecvTimeoutError::Timeout) => return false,
         }
         // One commit for many: a wake-up and a transaction for each record would cost more than the record.
-        thread::sleep(GATHER);
+        for _ in 0..GATHERINGS {
+            thread::sleep(GATHER / GATHERINGS);
+            if self.shared.counts().queued >= BATCH as u64 {
+                // A busy gateway has enough for a commit at once: what waits is memory.
+                break;
+            }
+        }
         for message in self.messages.try_iter() {
             match message {
                 Message::Record(record) => self.pending.push_back(record),
@@ -131,6 +137,11 @@ impl Writer {
         let mut insert_bodies = transaction.prepare_cached(column::INSERT_BODIES)?;
         let keep_bodies = self.shared.retention().bodies;
         for (at, record) in self.pending.iter().take(count).enumerate() {
+            if at % TURN == 0 && self.pending.len() < BATCH {
+                // On a machine of few cores a request may be waiting for this one. Who is behind keeps it: under full
+                // load the others would leave nothing.
+                thread::yield_now();
+            }
             let bodies = record.capture.shown().filter(|_| keep_bodies);
             let done =
                 column::bind(&mut insert, record).and_then(|()| insert.raw_execute()).and_then(|_| match bodies {
@@ -224,8 +235,12 @@ impl Writer {
 
 /// How long records are collected before they are written: what a sudden death may cost, within a second in all.
 const GATHER: Duration = Duration::from_millis(200);
+/// How often it is looked whether there are enough before that.
+const GATHERINGS: u32 = 8;
 /// Records in one transaction: others may want to write, too.
-const BATCH: usize = 2000;
+const BATCH: usize = 500;
+/// Records between two looks at whether others want the core: some tenth of a millisecond.
+const TURN: usize = 8;
 /// Between tries, doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LAST_PAUSE: Duration = Duration::from_secs(30);
