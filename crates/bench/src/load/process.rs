@@ -1,7 +1,7 @@
 //! The programs that are measured, and what the system says they used.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -14,7 +14,7 @@ use crate::client;
 pub(crate) struct Gateway {
     pub(crate) name: String,
     pub(crate) address: SocketAddr,
-    /// From its start to the first connection it took.
+    /// From its start to its first answer; of nginx, to the first connection it took.
     pub(crate) ready: Duration,
     child: Child,
     folder: PathBuf,
@@ -89,7 +89,7 @@ impl Gateway {
         let begun = Instant::now();
         let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
         let mut gateway = Self { name: name.to_owned(), address, ready: Duration::ZERO, child, folder, relays_only };
-        while TcpStream::connect(address).is_err() {
+        while !gateway.answers() {
             if begun.elapsed() > Duration::from_secs(10) || gateway.child.try_wait()?.is_some() {
                 let log = fs::read_to_string(gateway.folder.join("log")).unwrap_or_default();
                 return Err(io::Error::other(format!("{name} did not start: {log}")));
@@ -98,6 +98,17 @@ impl Gateway {
         }
         gateway.ready = begun.elapsed();
         Ok(gateway)
+    }
+
+    /// Is it ready? What only relays would ask our upstream, which cannot answer before we go on.
+    fn answers(&self) -> bool {
+        let ask = |mut socket: TcpStream| {
+            socket.set_read_timeout(Some(Duration::from_secs(1)))?;
+            socket.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+            socket.read_exact(&mut [0; 12])
+        };
+        let connected = TcpStream::connect(self.address);
+        if self.relays_only { connected.is_ok() } else { connected.and_then(ask).is_ok() }
     }
 
     /// CPU time so far, user and system, of all its threads.
@@ -120,11 +131,23 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
+        // Asked first: a build that counts for the compiler writes its counts at its end.
+        let asked = Command::new("kill").arg(self.child.id().to_string()).stderr(Stdio::null()).status();
+        let limit = Instant::now() + LAST;
+        while asked.as_ref().is_ok_and(std::process::ExitStatus::success)
+            && Instant::now() < limit
+            && matches!(self.child.try_wait(), Ok(None))
+        {
+            std::thread::sleep(Duration::from_millis(10));
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
+
+/// For a gateway to end by itself.
+const LAST: Duration = Duration::from_secs(10);
 
 fn folder(name: &str) -> io::Result<PathBuf> {
     let folder = std::env::temp_dir().join(format!("apex-bench-{}-{name}", std::process::id()));

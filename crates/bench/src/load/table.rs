@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::client::Seen;
-use crate::scenario::Scenario;
+use crate::scenario::{Kind, Scenario};
 
 /// One window.
 #[derive(Debug)]
@@ -113,14 +113,25 @@ impl Table {
         }
         let _ = writeln!(
             out,
-            "\n| program | ready after ms | idle MiB | MiB {} s after the last window |\n|---|---|---|---|",
+            "\n| program | ready after ms | idle MiB | MiB {} s after the last window | paced streams in 1 GiB |\n|---|---|---|---|---|",
             rest.as_secs()
         );
         for (name, program) in &self.programs {
             let ready = program.ready.as_secs_f64() * 1000.0;
-            let _ = writeln!(out, "| {name} | {ready:.0} | {:.1} | {:.1} |", mib(program.idle), mib(program.rest));
+            let streams = self.streams(name, program).map_or_else(String::new, |n| format!("{n:.0}"));
+            let (idle, rest) = (mib(program.idle), mib(program.rest));
+            let _ = writeln!(out, "| {name} | {ready:.0} | {idle:.1} | {rest:.1} | {streams} |");
         }
         out
+    }
+
+    /// How many streams fit in 1 GiB, by what those of the paced scenario took beyond the idle program.
+    #[allow(clippy::cast_precision_loss, reason = "a number of connections")]
+    fn streams(&self, name: &str, program: &Program) -> Option<f64> {
+        let paced = |row: &&Row| row.program == name && row.scenario.kind == Kind::Paced;
+        let row = self.rows.iter().find(paced)?;
+        let each = (row.median(|w| w.memory) - mib(program.idle)) / row.scenario.connections as f64;
+        (each > 0.0).then(|| (1024.0 - mib(program.idle)) / each)
     }
 
     /// Every window of every program.
