@@ -214,3 +214,22 @@ test('many streams at a time stay apart', () =>
     );
     assert.ok(replies.every((reply) => reply.whole && reply.body.includes('[DONE]')));
   }));
+
+test('a WebSocket is refused with a body that clients can read', () =>
+  using({ bindings: { GatewayToken: TOKEN, APEX_CONFIG: CONFIG } }, async (url) => {
+    const headers = {
+      authorization: `Bearer ${TOKEN}`, connection: 'Upgrade', upgrade: 'websocket',
+      'sec-websocket-version': '13', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+    };
+    const reply = await new Promise((resolve, reject) => {
+      const asked = http.request(`${url}/v1/responses`, { headers });
+      asked.on('error', reject).on('upgrade', () => reject(new Error('it was taken')));
+      asked.on('response', (response) => {
+        let body = '';
+        response.on('data', (data) => (body += data)).on('end', () => resolve({ status: response.statusCode, body }));
+      });
+      asked.end();
+    });
+    assert.equal(reply.status, 426);
+    assert.equal(JSON.parse(reply.body).error.code, 'upgrade_required');
+  }));

@@ -1,4 +1,5 @@
-//! `GET /v1/models`: aliases, the configured providers' models and the mock, in the caller's shape.
+//! `GET /v1/models`: aliases, the providers' models, as configured and as they listed them, and the mock, in the caller's
+//! shape.
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
@@ -38,7 +39,8 @@ pub fn list(catalog: &Catalog, dialect: Dialect) -> Vec<u8> {
     out
 }
 
-/// Names that a client may ask for, each with its provider: aliases, then what the providers are configured to have.
+/// Names that a client may ask for, each with its provider: aliases, then what the providers are configured to have, then
+/// what they listed besides.
 fn ids(catalog: &Catalog) -> Vec<(String, &str)> {
     let mut ids: Vec<(String, &str)> = catalog
         .aliases
@@ -46,7 +48,9 @@ fn ids(catalog: &Catalog) -> Vec<(String, &str)> {
         .map(|(alias, target)| (alias.clone(), target.rsplit_once('#').map_or("", |(_, p)| p)))
         .collect();
     for provider in catalog.providers.values().filter(|p| is_live(p)) {
-        ids.extend(provider.models.iter().map(|m| (format!("{m}#{}", provider.id), provider.id.as_str())));
+        let new = provider.fetched.iter().filter(|name| !provider.models.contains(name));
+        let names = provider.models.iter().chain(new);
+        ids.extend(names.map(|name| (format!("{name}#{}", provider.id), provider.id.as_str())));
     }
     ids
 }

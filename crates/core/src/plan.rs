@@ -2,6 +2,7 @@
 
 pub mod count;
 mod in_path;
+pub mod list;
 mod other;
 pub mod stored;
 

@@ -41,6 +41,7 @@ pub struct Settings {
     /// Prices besides those the program comes with.
     pub prices: crate::price::Written,
     pub responses: Responses,
+    pub models: Models,
 }
 
 /// Certificate and key files of the listener.
@@ -171,6 +172,16 @@ pub struct Log {
     pub max_age: Option<String>,
     /// How large their file may be.
     pub max_size: Option<String>,
+}
+
+/// Lists of models; natively only.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Models {
+    /// Ask the providers for theirs; off by default.
+    pub fetch: Option<bool>,
+    /// How often, `"1 h"`.
+    pub interval: Option<String>,
 }
 
 /// Replies kept for `previous_response_id`; natively only.

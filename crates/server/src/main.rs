@@ -17,6 +17,7 @@ mod listener;
 mod local;
 mod log;
 mod metrics;
+mod models;
 mod otel;
 mod platform;
 mod reload;
@@ -40,10 +41,10 @@ use apex_service::Gauge;
 use arc_swap::ArcSwap;
 use clap::{CommandFactory as _, Parser as _};
 use clap_complete::Shell;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, LocalOptions};
 
 use cli::{Cli, Command, Options};
-use config::{Environment, Sources};
+use config::{Environment, Loaded, Sources};
 use listener::Listeners;
 use log::{Log, Verbosity};
 use metrics::Metrics;
@@ -64,7 +65,7 @@ fn main() -> ExitCode {
     let done = match command.unwrap_or(Command::Serve) {
         Command::Serve => serve(&options),
         Command::Check => check(&options),
-        Command::Models { names } => models(&options, &names),
+        Command::Models { names } => resolve(&options, &names),
         Command::Logs(asked) => inspect::logs(&sources(&options), &asked),
         Command::Explain { id, json } => inspect::explain(&sources(&options), &id, json),
         Command::Connect(asked) => connect::connect(&asked, &Environment::of_process()),
@@ -101,7 +102,7 @@ fn check(options: &Options) -> Result<(), Box<dyn Error>> {
 }
 
 /// Without names: what is reachable. With names: how each resolves.
-fn models(options: &Options, names: &[String]) -> Result<(), Box<dyn Error>> {
+fn resolve(options: &Options, names: &[String]) -> Result<(), Box<dyn Error>> {
     let loaded = config::load(&sources(options), &Environment::of_process(), None)?;
     let mut out = io::stdout().lock();
     let mut misses = 0;
@@ -126,6 +127,28 @@ fn models(options: &Options, names: &[String]) -> Result<(), Box<dyn Error>> {
     }
     for (alias, target) in &loaded.catalog.aliases {
         writeln!(out, "{alias} -> {target}")?;
+    }
+    if loaded.catalog.fetch_models.is_some() {
+        listed(&loaded, &mut out)?;
+    }
+    Ok(())
+}
+
+/// What the providers themselves say they have, asked now.
+fn listed(loaded: &Loaded, out: &mut impl io::Write) -> Result<(), Box<dyn Error>> {
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+    let client = client::Client::new(Arc::default());
+    for provider in loaded.catalog.providers.values() {
+        let asked = models::fetch(&client, provider, &loaded.catalog, &loaded.network, loaded.bind.address);
+        match runtime.block_on(asked) {
+            None => {}
+            Some(Ok(names)) => {
+                for name in names {
+                    writeln!(out, "{name}#{}", provider.id)?;
+                }
+            }
+            Some(Err(reason)) => writeln!(out, "{}: its models cannot be listed: {reason}", provider.id)?,
+        }
     }
     Ok(())
 }

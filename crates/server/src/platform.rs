@@ -91,6 +91,10 @@ impl Native {
         &self.0.client
     }
 
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0.shared
+    }
+
     pub(crate) fn catalog(&self) -> Arc<Catalog> {
         self.0.shared.snapshot.load().catalog.clone()
     }

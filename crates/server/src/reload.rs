@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use crate::config::{self, Environment, Loaded, Sources};
 use crate::log::{Log, Verbosity};
+use crate::models;
 use crate::platform::{Shared, Snapshot};
 
 /// Looks after the configuration of a running server.
@@ -77,6 +78,9 @@ impl Reload {
         self.files = loaded.files();
         self.seen = self.stamps();
         log.verbosity(Verbosity::of(&loaded.catalog));
+        if snapshot.catalog.fetch_models.is_some() {
+            snapshot.catalog = models::inherit(&self.shared.snapshot.load().catalog, &snapshot.catalog).into();
+        }
         let snapshot = Arc::new(snapshot);
         self.shared.snapshot.store(snapshot.clone());
         self.shared.replies.configure(&snapshot.catalog);

@@ -16,6 +16,7 @@ use tokio::time::sleep;
 
 use crate::connection;
 use crate::listener::{Intake, Listeners, SHARES_ADDRESSES, deal};
+use crate::models;
 use crate::platform::{Native, Shared};
 use crate::watch::{Connections, Patience};
 
@@ -50,7 +51,7 @@ pub(crate) fn start(
         let (shared, phase) = (shared.clone(), phase.clone());
         let name = format!("serve-{number}");
         thread::Builder::new().name(name).spawn(move || {
-            if let Err(error) = run(source, shared, phase) {
+            if let Err(error) = run(source, shared, phase, number == 0) {
                 tracing::error!(%error, "a thread could not start");
             }
         })
@@ -63,8 +64,9 @@ enum Source {
     Own(std::net::TcpListener),
 }
 
-/// One thread: a runtime, a listener, a pool of upstream connections. Requests never leave it.
-fn run(source: Source, shared: Arc<Shared>, mut phase: watch::Receiver<Phase>) -> io::Result<()> {
+/// One thread: a runtime, a listener, a pool of upstream connections. Requests never leave it. The `first` one also asks
+/// providers for their models.
+fn run(source: Source, shared: Arc<Shared>, mut phase: watch::Receiver<Phase>, first: bool) -> io::Result<()> {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(RESOLVERS)
@@ -76,6 +78,9 @@ fn run(source: Source, shared: Arc<Shared>, mut phase: watch::Receiver<Phase>) -
         };
         let native = Native::new(shared);
         spawn_local(keep_house(native.clone()));
+        if first {
+            spawn_local(models::keep_fresh(native.clone()));
+        }
         loop {
             tokio::select! {
                 biased;

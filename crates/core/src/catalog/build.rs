@@ -21,6 +21,9 @@ use crate::settings::{Problem, Settings};
 use crate::time::duration;
 use crate::url::{Base, split_authority};
 
+/// How often providers are asked for their models.
+pub const FETCH_INTERVAL: Duration = Duration::from_secs(3600);
+
 /// The id of the built-in provider.
 pub(super) const MOCK: &str = "mock";
 
@@ -84,6 +87,7 @@ impl Build<'_> {
             metrics: self.metrics(),
             otel: otel::read(self),
             responses: self.responses(),
+            fetch_models: self.fetch_models(),
             gateway_token,
             providers,
             default_provider: settings.default_provider.clone(),
@@ -305,6 +309,15 @@ impl Build<'_> {
             max_size: self.size("responses.max_size", written.max_size.as_ref(), default.max_size),
         };
         place.map(|_| rest)
+    }
+
+    fn fetch_models(&mut self) -> Option<Duration> {
+        let written = &self.settings.models;
+        let interval = self.age("models.interval", written.interval.as_ref(), FETCH_INTERVAL);
+        if written.fetch == Some(true) && !self.host.native {
+            self.problem("models.fetch", "needs the native server: write the models of each provider instead");
+        }
+        (written.fetch == Some(true)).then_some(interval)
     }
 
     fn age(&mut self, path: &str, written: Option<&String>, default: Duration) -> Duration {

@@ -4,6 +4,8 @@ mod build;
 mod otel;
 mod providers;
 
+pub use build::FETCH_INTERVAL;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +48,22 @@ pub struct Catalog {
     pub otel: Option<Otel>,
     /// Replies are kept for later requests to go on from.
     pub responses: Option<Responses>,
+    /// How often providers are asked for their models; none if they are not.
+    pub fetch_models: Option<Duration>,
+}
+
+impl Catalog {
+    /// The same, with what providers said of their models: `(id, names)`.
+    #[must_use]
+    pub fn with_models(&self, lists: impl IntoIterator<Item = (String, Vec<String>)>) -> Self {
+        let mut catalog = self.clone();
+        for (id, names) in lists {
+            if let Some(provider) = catalog.providers.get_mut(&id) {
+                provider.fetched = names;
+            }
+        }
+        catalog
+    }
 }
 
 /// Where replies are kept, and how many.

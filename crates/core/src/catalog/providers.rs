@@ -89,6 +89,7 @@ impl Build<'_> {
             } else {
                 written.models.clone()
             },
+            fetched: Vec::new(),
             first_byte: self
                 .seconds(&at("first_byte"), written.first_byte)
                 .or_else(|| row.and_then(|r| r.first_byte).map(Duration::from_secs)),
@@ -228,6 +229,7 @@ pub(super) fn mock_provider() -> Provider {
         endpoints: Endpoints::Only(&[]),
         paths: BTreeMap::new(),
         models: vec!["echo".to_owned(), "script".to_owned()],
+        fetched: Vec::new(),
         first_byte: None,
     }
 }

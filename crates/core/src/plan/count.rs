@@ -7,6 +7,7 @@ use crate::admit::Ticket;
 use crate::catalog::Catalog;
 use crate::count;
 use crate::dialect::{self, Dialect, Target};
+use crate::json::{Members, object};
 use crate::name;
 use crate::provider::{Provider, Via};
 use crate::refusal::Refusal;
@@ -37,19 +38,31 @@ struct Counter {
     operation: Operation,
     /// Members of a request that it takes.
     takes: &'static [&'static str],
+    /// The member that they go into, with the model's name; empty is none.
+    inside: &'static str,
 }
 
-/// <https://docs.anthropic.com/en/api/messages-count-tokens>, <https://platform.openai.com/docs/api-reference/responses/input-tokens>.
+/// <https://docs.anthropic.com/en/api/messages-count-tokens>, <https://platform.openai.com/docs/api-reference/responses/input-tokens>,
+/// <https://ai.google.dev/api/tokens>.
 const COUNTERS: &[Counter] = &[
     Counter {
         dialect: Dialect::Anthropic,
         operation: Operation::CountTokens,
         takes: &["messages", "model", "output_config", "system", "thinking", "tool_choice", "tools"],
+        inside: "",
     },
     Counter {
         dialect: Dialect::OpenAiResponses,
         operation: Operation::InputTokens,
         takes: &["input", "instructions", "model", "parallel_tool_calls", "reasoning", "text", "tool_choice", "tools"],
+        inside: "",
+    },
+    Counter {
+        dialect: Dialect::Gemini,
+        operation: Operation::GeminiCountTokens,
+        takes: &["contents", "systemInstruction", "toolConfig", "tools"],
+        // Beside it `contents` alone would be counted.
+        inside: "generateContentRequest",
     },
 ];
 
@@ -74,7 +87,11 @@ pub fn plan(ticket: &mut Ticket, operation: Operation, body: &Bytes, catalog: &C
         && let Some((body, headers)) = translated(&document, client, counter, &name.model, provider)
     {
         let (operation, dialect) = (counter.operation, counter.dialect);
-        let path = Path { operation, dialect, endpoint: operation.path(), compat: false, query: None };
+        let in_path = (dialect == Dialect::Gemini)
+            .then(|| super::in_path::endpoint(operation, &name.model, false))
+            .transpose()?;
+        let endpoint = in_path.as_deref().unwrap_or(operation.path());
+        let path = Path { operation, dialect, endpoint, compat: false, query: None };
         let url = super::url(provider, &path, &name, catalog)?;
         let head = super::head(ticket, provider, url, &headers, super::Said::Anew(dialect), catalog)?;
         return Ok(Counting::Ask(Box::new(Plan {
@@ -125,6 +142,21 @@ fn translated(
     let request = dialect::decode_members(client, document.members()).ok()?;
     let target = Target { provider: &provider.id, model, quirks: provider.quirks };
     let encoded = dialect::encode_request(counter.dialect, &request, &target).ok()?;
-    let body = Document::parse(&encoded.body).ok()?.only(counter.takes);
+    let only = Document::parse(&encoded.body).ok()?.only(counter.takes);
+    let body = if counter.inside.is_empty() { only } else { within(counter.inside, &only, model)? };
     Some((body.into(), encoded.headers))
+}
+
+/// `request` as the member `key` of an object, with the name of its model.
+fn within(key: &str, request: &[u8], model: &str) -> Option<Vec<u8>> {
+    let members = Members::parse(std::str::from_utf8(request).ok()?).ok()?;
+    let mut out = Vec::with_capacity(request.len() + 64);
+    let folder = if model.starts_with("models/") || model.starts_with("tunedModels/") { "" } else { "models/" };
+    object(&mut out, |o| {
+        o.obj(key, |o| {
+            o.text("model", &format!("{folder}{model}"));
+            members.iter().for_each(|(key, raw)| o.member(key, raw.get()));
+        });
+    });
+    Some(out)
 }

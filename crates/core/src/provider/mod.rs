@@ -44,6 +44,8 @@ pub struct Provider {
     pub paths: std::collections::BTreeMap<String, String>,
     /// Models for `/v1/models`.
     pub models: Vec<String>,
+    /// The same as the provider itself listed them, where it was asked.
+    pub fetched: Vec<String>,
     pub first_byte: Option<Duration>,
 }
 

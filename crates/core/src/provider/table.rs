@@ -29,7 +29,7 @@ pub struct Row {
     pub compat: Option<&'static str>,
     /// What users should know before they rely on it.
     pub note: Option<&'static str>,
-    /// What it serves beside its dialects, by the path after `/v1/`: other endpoints, and counting tokens.
+    /// What it serves beside its dialects, by the path after `/v1/`: other endpoints, counting tokens, and its models.
     pub endpoints: &'static [&'static str],
     /// Paths after the base URL that differ from the endpoint's own, `(endpoint, path)`.
     pub paths: &'static [(&'static str, &'static str)],
@@ -72,6 +72,7 @@ pub const ROWS: &[Row] = &[
             "images/edits",
             "images/generations",
             "images/variations",
+            "models",
             "moderations",
             "responses/input_tokens",
         ],
@@ -92,7 +93,7 @@ pub const ROWS: &[Row] = &[
     Row {
         id: "anthropic",
         note: None,
-        endpoints: &["messages/count_tokens"],
+        endpoints: &["messages/count_tokens", "models"],
         paths: &[],
         models: &["claude-opus-4.7", "claude-sonnet-4-6"],
         dialects: &[Dialect::Anthropic],
@@ -113,7 +114,7 @@ pub const ROWS: &[Row] = &[
         // <https://ai.google.dev/gemini-api/docs/openai>; embeddings in OpenAI's form since its first day,
         // <https://developers.googleblog.com/gemini-is-now-accessible-from-the-openai-library>. Cloudflare keeps what
         // follows the host.
-        endpoints: &["embeddings", "images/generations", "models/{model}:countTokens"],
+        endpoints: &["embeddings", "images/generations", "models", "models/{model}:countTokens"],
         paths: &[
             ("chat/completions", "/openai/chat/completions"),
             ("embeddings", "/openai/embeddings"),
@@ -136,7 +137,7 @@ pub const ROWS: &[Row] = &[
         id: "groq",
         note: None,
         // <https://console.groq.com/docs/api-reference>
-        endpoints: &["audio/speech", "audio/transcriptions", "audio/translations"],
+        endpoints: &["audio/speech", "audio/transcriptions", "audio/translations", "models"],
         paths: &[],
         models: &[],
         dialects: CHAT_AND_RESPONSES,
@@ -155,7 +156,7 @@ pub const ROWS: &[Row] = &[
         id: "mistral",
         note: None,
         // <https://docs.mistral.ai/api/>
-        endpoints: &["audio/speech", "audio/transcriptions", "embeddings", "moderations"],
+        endpoints: &["audio/speech", "audio/transcriptions", "embeddings", "models", "moderations"],
         paths: &[],
         models: &["mistral-large-latest"],
         dialects: CHAT,
@@ -173,7 +174,7 @@ pub const ROWS: &[Row] = &[
         id: "grok",
         note: None,
         // <https://docs.x.ai/api-reference>
-        endpoints: &["completions", "images/edits", "images/generations"],
+        endpoints: &["completions", "images/edits", "images/generations", "models"],
         paths: &[],
         models: &[],
         dialects: &[Dialect::OpenAiResponses, Dialect::OpenAiChat, Dialect::Anthropic],
@@ -193,7 +194,7 @@ pub const ROWS: &[Row] = &[
         id: "deepseek",
         note: None,
         // <https://api-docs.deepseek.com/api/create-completion>: under its `/beta` base only.
-        endpoints: &["completions"],
+        endpoints: &["completions", "models"],
         paths: &[("completions", "/beta/completions"), ("messages", "/anthropic/v1/messages")],
         models: &["deepseek-v4-pro", "deepseek-flash", "deepseek-v4-flash"],
         // <https://api-docs.deepseek.com/guides/responses_api>, <https://api-docs.deepseek.com/guides/anthropic_api>.
@@ -213,7 +214,7 @@ pub const ROWS: &[Row] = &[
         id: "cerebras",
         note: None,
         // <https://inference-docs.cerebras.ai/api-reference/completions>
-        endpoints: &["completions"],
+        endpoints: &["completions", "models"],
         paths: &[],
         models: &[],
         dialects: CHAT,
@@ -233,12 +234,13 @@ pub const ROWS: &[Row] = &[
         // Chat and embeddings in OpenAI's form: <https://docs.cohere.com/docs/compatibility-api>, also behind Cloudflare,
         // which keeps what follows the host. <https://docs.cohere.com/v2/reference/rerank>,
         // <https://docs.cohere.com/v2/reference/embed>. What is no part of version 2 is in version 1.
-        endpoints: &["embeddings", "rerank", "v2/embed", "v2/rerank"],
+        endpoints: &["embeddings", "models", "rerank", "v2/embed", "v2/rerank"],
         paths: &[
             ("*", "/v1/*"),
             ("chat", "/v2/chat"),
             ("chat/completions", "/compatibility/v1/chat/completions"),
             ("embeddings", "/compatibility/v1/embeddings"),
+            ("models", "/v1/models"),
             ("rerank", "/v2/rerank"),
         ],
         models: &[],
@@ -308,7 +310,7 @@ pub const ROWS: &[Row] = &[
         id: "openrouter",
         note: None,
         // <https://openrouter.ai/docs/api-reference>
-        endpoints: &["audio/speech", "audio/transcriptions", "completions", "embeddings"],
+        endpoints: &["audio/speech", "audio/transcriptions", "completions", "embeddings", "models"],
         paths: &[],
         models: &[],
         // Chat first: its `reasoning_details` carry the state of every model behind it.

@@ -256,6 +256,33 @@ fn a_count_is_translated_to_the_providers_own() {
 }
 
 #[test]
+fn a_count_is_translated_to_googles_own() {
+    let mut settings = settings();
+    let google = Provider { api_key: Some("g".into()), ..Default::default() };
+    settings.providers.insert("google-ai-studio".into(), google);
+    let catalog = catalog(&settings);
+    let asked = |path: &str, body: &str| {
+        let mut run = Run::begin(&catalog, post(path, &[]), body);
+        assert_eq!(
+            goes(&run),
+            "POST https://generativelanguage.googleapis.com/v1beta/models/gemini-3-pro:countTokens",
+            "{path}"
+        );
+        let sent: serde_json::Value = serde_json::from_slice(run.sent_body()).unwrap();
+        let inside = sent["generateContentRequest"].as_object().unwrap();
+        assert_eq!((sent.as_object().unwrap().len(), &inside["model"]), (1, &"models/gemini-3-pro".into()), "{sent}");
+        assert!(inside["systemInstruction"].to_string().contains("Be brief."), "{sent}");
+        assert_eq!(inside["contents"][0]["parts"][0]["text"], "hello there");
+        assert!(!inside.contains_key("generationConfig"), "{sent}");
+        run.json().chunk(r#"{"totalTokens":31}"#).close();
+        assert_eq!(counted(&run), (31, false));
+    };
+    asked("/v1/messages/count_tokens", &COUNTED.replace("MODEL", "gemini-3-pro#google-ai-studio"));
+    let body = r#"{"model":"gemini-3-pro#google-ai-studio","input":"hello there","instructions":"Be brief."}"#;
+    asked("/v1/responses/input_tokens", body);
+}
+
+#[test]
 fn a_count_that_the_provider_cannot_make_is_estimated() {
     for status in [404, 429, 500, 529] {
         let mut run = count("claude-sonnet-4-6#anthropic");

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-use apex_core::catalog::Place;
+use apex_core::catalog::{FETCH_INTERVAL, Place};
 use figment::value::Value;
 
 use super::Loaded;
@@ -74,6 +74,8 @@ impl Loaded {
             ("log.bodies", log.bodies.to_string()),
             ("log.max_age", age(log.max_age)),
             ("log.max_size", bytes(log.max_size)),
+            ("models.fetch", self.catalog.fetch_models.is_some().to_string()),
+            ("models.interval", age(self.catalog.fetch_models.unwrap_or(FETCH_INTERVAL))),
             ("responses.store", store.to_owned()),
             ("responses.max_age", age(responses.max_age)),
             ("responses.max_entries", responses.max_entries.to_string()),

@@ -17,10 +17,14 @@ mod heavy;
 #[cfg(test)]
 mod inspect;
 mod metrics;
+#[cfg(test)]
+mod models;
 mod relay;
 mod reload;
 #[cfg(test)]
 mod requests;
+#[cfg(test)]
+mod responses;
 #[cfg(test)]
 mod scripted;
 #[cfg(test)]
