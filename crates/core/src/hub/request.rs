@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use crate::dialect::Dialect;
-use crate::json::{Ext, JsonStr};
+use crate::json::{Ext, JsonStr, Members};
 
 use super::{Losses, Opaque, history};
 
@@ -142,6 +142,14 @@ pub enum Part<'a> {
 /// A prompt-cache breakpoint on a part or tool; the raw text of the member that set it.
 #[derive(Clone, Copy, Debug)]
 pub struct CacheMark<'a>(pub &'a RawValue);
+
+impl CacheMark<'_> {
+    /// What the caller calls it: OpenAI's has a `mode`.
+    pub fn name(&self) -> &'static str {
+        let openai = Members::of(self.0).is_ok_and(|m| m.get("mode").is_some());
+        if openai { "prompt_cache_breakpoint" } else { "cache_control" }
+    }
+}
 
 #[derive(Clone, Debug, Default)]
 pub struct Text<'a> {

@@ -69,8 +69,9 @@ impl Sequencer {
                 self.usage.merge(&usage);
                 out.push(event);
             }
-            // After the stop only numbers and sources of the last text are news.
-            Event::BlockStart { .. } | Event::Delta { .. } if self.stop.is_some() => {}
+            // After the stop only numbers and sources of the last text are news. A plain end is taken back by what
+            // follows it: older Gemini models say it with every piece.
+            Event::BlockStart { .. } | Event::Delta { .. } if self.stopped_for_good() => {}
             Event::BlockStart { key, block } => self.start(key, block, out),
             Event::Delta { key, delta } => self.delta(key, delta, out),
             Event::BlockStop { key } => self.block_stop(key, out),
@@ -95,6 +96,11 @@ impl Sequencer {
     /// Has the upstream said why it stopped?
     pub const fn stopped(&self) -> bool {
         self.stop.is_some()
+    }
+
+    /// Stopped, for a reason after which nothing can come.
+    fn stopped_for_good(&self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| stop.reason != StopReason::EndTurn)
     }
 
     /// Has `End` gone out?
@@ -196,10 +202,8 @@ impl Sequencer {
 
     fn hold_stop<'e>(&mut self, stop: Stop<'e>, out: &mut Vec<Event<'e>>) {
         match &mut self.stop {
-            // Some providers say `stop` first and `tool_calls` later.
-            Some(held) if held.reason == StopReason::EndTurn && stop.reason == StopReason::ToolCalls => {
-                *held = stop.into_owned();
-            }
+            // Some providers say `stop` first and the reason (`tool_calls`, a filter) later.
+            Some(held) if held.reason == StopReason::EndTurn => *held = stop.into_owned(),
             Some(_) => {}
             None => {
                 // Sources may still come for a text (Gemini): it stays open to the end.
@@ -378,14 +382,16 @@ mod tests {
             text(0),
             say(0, "a"),
             stop(StopReason::EndTurn),
-            say(0, "late"),
+            say(0, "more"),
             stop(StopReason::ToolCalls),
+            say(0, "late"),
+            stop(StopReason::EndTurn),
             usage(5),
             Event::End,
             Event::End,
             text(3),
         ];
-        assert_eq!(run(events), "S [0 a 0] ToolCalls u5 .");
+        assert_eq!(run(events), "S [0 a more 0] ToolCalls u5 .");
         assert_eq!(
             run(vec![
                 call(1),

@@ -15,4 +15,4 @@ pub use members::{Ext, Kind, Members, WireError, as_u64, elements, kind};
 pub use scan::{ScanError, Span, scan_object};
 pub use serde_json::value::RawValue;
 pub use text::JsonStr;
-pub use write::{Arr, Obj, array, escape_into, number, object, object_from};
+pub use write::{Arr, Obj, array, escape_into, number, object, object_from, one_line};

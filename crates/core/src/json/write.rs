@@ -1,7 +1,15 @@
 //! Writes JSON straight into bytes. Raw text goes in as it is, so what came from a caller leaves as it came.
 
+use std::borrow::Cow;
+
 use super::JsonStr;
 use super::marks::plain;
+
+/// JSON text without line breaks, which would break an event in two. They are white space there: in strings they are
+/// escaped.
+pub fn one_line(json: &str) -> Cow<'_, str> {
+    if json.contains(['\n', '\r']) { Cow::Owned(json.replace(['\n', '\r'], " ")) } else { Cow::Borrowed(json) }
+}
 
 /// Writes one object: `object(&mut out, |o| o.text("type", "text"))`.
 pub fn object(out: &mut Vec<u8>, fill: impl FnOnce(&mut Obj<'_>)) {

@@ -129,11 +129,17 @@ impl Shape {
         self.per_day |= raw.get().contains("PerDay");
     }
 
-    /// `metadata.raw` may hold the provider's own error as text, behind "Provider returned error".
+    /// `metadata.raw` may hold the provider's own error, as JSON in a string or as a sentence, behind "Provider returned error".
     fn openrouter(&mut self, mut metadata: Members<'_>) {
         let Some(raw) = metadata.take("raw").and_then(text) else { return };
-        if let Some(inner) = Self::read(&raw).filter(|s| !s.message.is_empty()) {
-            self.message = format!("{}: {}", self.message, inner.message);
+        let inner = match Self::read(&raw) {
+            Some(inner) => inner.message,
+            // A sentence; a page of HTML is none.
+            None if raw.trim_start().starts_with(['<', '{', '[']) => return,
+            None => raw.trim().to_owned(),
+        };
+        if !inner.is_empty() {
+            self.message = format!("{}: {inner}", self.message);
         }
     }
 

@@ -76,6 +76,12 @@ fn every_shape_gives_kind_and_message() {
             K::Unavailable,
             "Provider returned error: inner",
         ),
+        (
+            429,
+            r#"{"error":{"code":429,"message":"Provider returned error","metadata":{"raw":"the model is busy, retry shortly","provider_name":"x"}}}"#,
+            K::RateLimit,
+            "Provider returned error: the model is busy, retry shortly",
+        ),
         (402, r#"{"error":{"code":402,"message":"Insufficient credits"}}"#, K::Billing, "Insufficient credits"),
         // Google, also as a list
         (

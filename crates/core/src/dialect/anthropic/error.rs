@@ -60,7 +60,8 @@ fn message(failure: &Failure) -> String {
 }
 
 /// Length of the prompt and the model's limit, where a message of any provider names both: the limit is the number next
-/// to the word `maximum` (or the smaller one), the prompt the first number above it.
+/// to the word `maximum` (or the smaller one), the prompt the first number above it. Cohere names the limit and by how
+/// much it was exceeded.
 fn token_counts(text: &str) -> Option<(u64, u64)> {
     let mut numbers: Vec<(usize, u64)> = Vec::new();
     let mut at = 0;
@@ -76,8 +77,12 @@ fn token_counts(text: &str) -> Option<(u64, u64)> {
         }
         at += word.len();
     }
-    let near = text.to_ascii_lowercase().find("maximum");
-    let after = near.and_then(|near| numbers.iter().find(|(at, _)| *at > near));
+    let lower = text.to_ascii_lowercase();
+    let next_to = |word: &str| lower.find(word).and_then(|near| numbers.iter().find(|(at, _)| *at > near));
+    if let (Some((_, more)), Some((_, most))) = (next_to("exceeded by"), next_to("limit for this model")) {
+        return Some((most.saturating_add(*more), *most));
+    }
+    let after = next_to("maximum");
     let most = match after {
         Some((_, number)) if numbers.iter().any(|(_, n)| n > number) => *number,
         _ => numbers.iter().map(|(_, n)| *n).min()?,

@@ -1,9 +1,9 @@
 //! What a reply repeats of its request, and in which terms the client speaks of its tools.
 
-use crate::json::{JsonStr, Members, Obj, RawValue, elements, object};
+use crate::json::{JsonStr, Members, Obj, RawValue, elements, object, one_line};
 
 use super::request::{flat_name, lowered};
-use super::wire::{one_line, or};
+use super::wire::or;
 
 /// Read off the request's body, once.
 #[derive(Debug)]

@@ -1,8 +1,6 @@
 //! Names and small forms of the wire: <https://platform.openai.com/docs/api-reference/responses/create>.
 
-use std::borrow::Cow;
-
-use crate::json::{Ext, Kind, Members, Obj, RawValue, kind};
+use crate::json::{Ext, Kind, Members, Obj, RawValue, kind, one_line};
 
 /// Ids of replies start so.
 pub(super) const ID_PREFIX: &str = "resp_";
@@ -26,10 +24,4 @@ pub(super) fn rest_under<'a>(parent: &str, members: Members<'a>, ext: &mut Ext<'
 /// Writes the caller's own value, or a default in its place.
 pub(super) fn or(o: &mut Obj<'_>, key: &str, value: Option<&RawValue>, default: &str) {
     o.raw(key, &one_line(value.map_or(default, RawValue::get)));
-}
-
-/// JSON text without line breaks, which would break an event in two. They are white space there: in strings they are
-/// escaped.
-pub(super) fn one_line(json: &str) -> Cow<'_, str> {
-    if json.contains(['\n', '\r']) { Cow::Owned(json.replace(['\n', '\r'], " ")) } else { Cow::Borrowed(json) }
 }

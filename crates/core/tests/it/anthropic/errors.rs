@@ -58,6 +58,10 @@ fn too_long_prompts_name_both_numbers() {
             "Prompt contains 65673 tokens, too large for model-20250101 with 32768 maximum context length",
             "prompt is too long: 65673 tokens > 32768 maximum",
         ),
+        (
+            "too many tokens: size limit exceeded by 25836 tokens. Try using shorter or fewer inputs. The limit for this model is 288000 tokens.",
+            "prompt is too long: 313836 tokens > 288000 maximum",
+        ),
         ("Your input exceeds the context window.", "prompt is too long: Your input exceeds the context window."),
     ] {
         let failure = Failure::upstream(ErrorKind::ContextLength, StatusCode::BAD_REQUEST, text);

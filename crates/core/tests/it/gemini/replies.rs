@@ -87,6 +87,11 @@ fn endings() {
             "BadAnswer 502",
             "the model's answer could not be used: UNEXPECTED_TOOL_CALL",
         ),
+        (
+            candidate(r#""finishReason":"OTHER","finishMessage":"internal error""#),
+            "BadAnswer 502",
+            "the model's answer could not be used: internal error",
+        ),
         // pitfall 72: a blocked prompt.
         (
             r#"{"promptFeedback":{"blockReason":"PROHIBITED_CONTENT"}}"#.into(),
@@ -166,6 +171,28 @@ fn a_stream_without_a_reason_is_cut() {
     assert!(stream(&EXAMPLE).iter().any(|e| matches!(e, Event::End)));
     // A blocked prompt is complete, though it has no candidate.
     assert!(stream(&[r#"{"promptFeedback":{"blockReason":"SAFETY"}}"#]).iter().any(|e| matches!(e, Event::End)));
+}
+
+#[test]
+fn a_stream_with_a_reason_in_every_piece_is_whole() {
+    // Gemini 1.0 on Vertex AI; the last reason counts.
+    let piece = |text: &str, reason: &str| {
+        format!(r#"{{"candidates":[{{"content":{{"parts":[{{"text":"{text}"}}]}},"finishReason":"{reason}"}}]}}"#)
+    };
+    let call =
+        r#"{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":{}}}]},"finishReason":"STOP"}]}"#;
+    for (last, reason) in [
+        (piece("c", "STOP"), StopReason::EndTurn),
+        (piece("c", "MAX_TOKENS"), StopReason::MaxTokens),
+        (piece("c", "RECITATION"), StopReason::ContentFilter),
+        (call.to_owned(), StopReason::ToolCalls),
+    ] {
+        let reply = folded(stream(&[&piece("a", "STOP"), &piece("b", "STOP"), &last]));
+        let Block::Text { text, .. } = &reply.blocks[0] else { panic!("{reply:?}") };
+        assert_eq!(text.text(), if last == call { "ab" } else { "abc" });
+        assert_eq!(reply.blocks.len(), if last == call { 2 } else { 1 }, "{last}");
+        assert_eq!(reply.stop.unwrap().reason, reason, "{last}");
+    }
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn settings() {
             "gemini-3-pro",
             r#""seed":3000000000,"presence_penalty":1,"logit_bias":{"1":2},"user":"u","store":true"#,
             json!(null),
-            "logit_bias=drop,presence_penalty=drop,seed=drop,user=drop",
+            "logit_bias=drop,store=drop,presence_penalty=drop,seed=drop,user=drop",
         ),
         (
             "gemini-2.0-flash",

@@ -1,7 +1,8 @@
 //! Replies for Gemini clients.
 
 use apex_core::dialect::{Dialect, ReplyContext, gemini};
-use apex_core::hub::{ErrorKind, Event, Failure};
+use apex_core::hub::{BlockStart, Delta, ErrorKind, Event, Failure, ToolKind};
+use apex_core::json::JsonStr;
 use http::StatusCode;
 use serde_json::json;
 
@@ -25,6 +26,24 @@ fn anthropic_events(text: &str) -> Vec<Event<'static>> {
 
 fn claude() -> ReplyContext {
     ReplyContext { provider: "anthropic".into(), upstream_model: "claude-x".into(), ..context() }
+}
+
+/// Models like to break the lines of arguments; an event of ours is one line all the same.
+#[test]
+fn arguments_of_many_lines_are_one_event() {
+    let name = JsonStr::owned("f");
+    let arguments = JsonStr::owned("{\n  \"city\": \"a\\nb\"\r\n}");
+    let block = BlockStart::ToolCall { id: name.clone(), name, kind: ToolKind::Function, opaque: None };
+    let events = vec![
+        Event::BlockStart { key: 0, block },
+        Event::Delta { key: 0, delta: Delta::Arguments(arguments) },
+        Event::BlockStop { key: 0 },
+        Event::End,
+    ];
+    let text = streamed(Dialect::Gemini, events, context());
+    assert!(text.lines().all(|l| l.is_empty() || l.starts_with("data: {")), "{text}");
+    let first = parse(text.lines().next().unwrap().strip_prefix("data: ").unwrap());
+    assert_eq!(first["candidates"][0]["content"]["parts"][0]["functionCall"]["args"], json!({"city": "a\nb"}));
 }
 
 /// The golden stream of an Anthropic upstream, as a Gemini client sees it, streamed and whole.

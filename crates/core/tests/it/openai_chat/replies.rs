@@ -150,10 +150,10 @@ fn usage() {
             "usage(10,50,-,2,-)",
         ),
         (
-            "clamped",
+            "cached beside, elsewhere",
             r#"{"prompt_tokens":10,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":50}}"#,
             any,
-            "usage(0,50,-,2,-)",
+            "usage(10,50,-,2,-)",
         ),
         ("odd numbers", r#"{"prompt_tokens":1e1,"completion_tokens":-2,"total_tokens":"x"}"#, any, "usage(10,-,-,-,-)"),
         ("zeros", r#"{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}"#, any, "none"),

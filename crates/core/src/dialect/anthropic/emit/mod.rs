@@ -5,7 +5,7 @@ mod stream;
 
 use crate::dialect::ReplyContext;
 use crate::hub::{Citation, Opaque, OpaqueKind, Place, Reply, Stop, StopReason, Tier, Usage, opaque};
-use crate::json::{JsonStr, Obj};
+use crate::json::{JsonStr, Obj, one_line};
 
 pub use message::{encode_reply, unsound_call};
 pub use stream::StreamEncoder;
@@ -44,7 +44,7 @@ fn write_stop(o: &mut Obj<'_>, stop: Option<&Stop<'_>>, calls: bool, refusal: Op
         return;
     }
     if let Some(details) = stop.and_then(|s| s.details.as_deref()) {
-        return o.raw("stop_details", details);
+        return o.raw("stop_details", &one_line(details));
     }
     o.obj("stop_details", |o| {
         o.text("type", "refusal");

@@ -74,7 +74,8 @@ impl<'r> Extras<'r> {
             }
             "thinking.display" => self.hide_thoughts = raw.get() == "\"omitted\"",
             "web_search_options" => self.web_search = true,
-            "reasoning.summary" | "reasoning.generate_summary" | "model" | "stream_options" | "include" | "store" => {}
+            "reasoning.summary" | "reasoning.generate_summary" | "model" | "stream_options" => {}
+            "store" if raw.get() == "false" => {}
             _ => return Ok(false),
         }
         Ok(true)
@@ -215,8 +216,11 @@ impl<'r> Config<'r> {
                 cx.losses.approx(cx.names.format);
                 cx.notes.push("Answer with one JSON object only, no other text.".to_owned());
             }
-            OutputFormat::JsonSchema { schema, ext, .. } if fits => {
+            OutputFormat::JsonSchema { schema, description, ext, .. } if fits => {
                 cx.leftovers(cx.names.format, ext);
+                if description.is_some() {
+                    cx.losses.drop("response_format.json_schema.description");
+                }
                 let fitted = if cx.model.json_schema {
                     Some(("responseJsonSchema", schema::json_schema(schema)))
                 } else {

@@ -13,8 +13,8 @@ use crate::json::{JsonStr, Members, RawValue};
 
 /// An image at `place`.
 pub(super) fn image<'r>(cx: &mut Context<'r>, image: &'r Image<'r>, place: &str) -> Result<Piece<'r>, Untranslatable> {
-    if image.cache.is_some() {
-        cx.losses.drop("cache_control");
+    if let Some(mark) = &image.cache {
+        cx.losses.drop(mark.name());
     }
     cx.leftovers("image", &image.ext);
     let resolution = image.detail.as_ref().and_then(|detail| resolution(cx, &detail.text()));
@@ -46,8 +46,8 @@ pub(super) fn document<'r>(
     document: &'r Document<'r>,
     place: &str,
 ) -> Result<Vec<Piece<'r>>, Untranslatable> {
-    if document.cache.is_some() {
-        cx.losses.drop("cache_control");
+    if let Some(mark) = &document.cache {
+        cx.losses.drop(mark.name());
     }
     cx.leftovers("document", &document.ext);
     let mut pieces = Vec::new();

@@ -70,7 +70,7 @@ impl<'r> Context<'r> {
     /// Names what nobody asked for of a node.
     fn leftovers(&mut self, place: &str, ext: &Ext<'_>) {
         for (key, raw) in ext {
-            if kind(raw) != Kind::Null && !matches!(key.as_ref(), "cache_control" | "prompt_cache_breakpoint") {
+            if kind(raw) != Kind::Null {
                 self.losses.drop(format!("{place}.{key}"));
             }
         }

@@ -25,8 +25,8 @@ pub(super) fn texts<'r>(cx: &mut Context<'r>, turn: &'r Turn<'r>, place: &str) -
             | Part::Reasoning(_)
             | Part::Refusal(_)
             | Part::ToolCall(_)
-            | Part::ToolResult(_)
-            | Part::Other { .. } => cx.losses.drop(format!("{place}.content")),
+            | Part::ToolResult(_) => cx.losses.drop(format!("{place}.content")),
+            Part::Other { kind, .. } => cx.losses.drop(format!("{place}.{kind}")),
         }
     }
     pieces
@@ -34,8 +34,8 @@ pub(super) fn texts<'r>(cx: &mut Context<'r>, turn: &'r Turn<'r>, place: &str) -
 
 /// Text; an empty one only where it carries a signature.
 fn text<'r>(cx: &mut Context<'r>, part: &'r Text<'r>) -> Option<Piece<'r>> {
-    if part.cache.is_some() {
-        cx.losses.drop("cache_control");
+    if let Some(mark) = &part.cache {
+        cx.losses.drop(mark.name());
     }
     cx.leftovers("text", &part.ext);
     let signature = own(cx, part.opaque.as_ref());
@@ -119,8 +119,8 @@ pub(super) fn result<'r>(
     result: &'r ToolResult<'r>,
     place: &str,
 ) -> Result<(JsonStr<'r>, Vec<Inline<'r>>), Untranslatable> {
-    if result.cache.is_some() {
-        cx.losses.drop("cache_control");
+    if let Some(mark) = &result.cache {
+        cx.losses.drop(mark.name());
     }
     let (mut texts, mut found) = (Vec::new(), Vec::new());
     for (nth, part) in result.parts.iter().enumerate() {

@@ -206,8 +206,8 @@ fn function<'r>(cx: &mut Context<'r>, tool: &'r Tool<'r>) -> Function<'r> {
     let Tool::Function { name, description, schema, strict, cache, ext } = tool else {
         return Function { name: JsonStr::default(), description: JsonStr::default(), schema: None };
     };
-    if cache.is_some() {
-        cx.losses.drop("cache_control");
+    if let Some(mark) = &cache {
+        cx.losses.drop(mark.name());
     }
     if *strict == Some(true) && cx.request.tool_choice.as_ref().is_some_and(|c| !matches!(c, ToolChoice::Auto)) {
         cx.losses.drop("tools.strict");

@@ -339,8 +339,12 @@ fn thought<'r>(cx: &mut Context<'r>, reasoning: &'r Reasoning<'r>) -> Option<Jso
             found
         }
         // Words without state serve no model: nothing is lost that a provider would have read.
-        Reasoning::Thinking { .. } | Reasoning::Field { .. } => {
+        Reasoning::Thinking { .. } => {
             cx.losses.drop(format!("{}.thinking", cx.turns));
+            None
+        }
+        Reasoning::Field { name, .. } => {
+            cx.losses.drop(format!("{}.{name}", cx.turns));
             None
         }
     }

@@ -40,6 +40,7 @@ impl Reason {
             "MALFORMED_FUNCTION_CALL"
             | "MALFORMED_RESPONSE"
             | "MISSING_THOUGHT_SIGNATURE"
+            | "OTHER"
             | "TOO_MANY_TOOL_CALLS"
             | "UNEXPECTED_TOOL_CALL"
                 if !content =>

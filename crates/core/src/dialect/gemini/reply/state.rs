@@ -130,7 +130,8 @@ impl Decoder {
             return None;
         }
         self.candidates = true;
-        if self.phase == Phase::Started
+        // Older models say `STOP` with every piece: more may follow it.
+        if matches!(self.phase, Phase::Started | Phase::Stopped)
             && let Ok(Some(mut content)) = take_object(&mut m, "content")
         {
             for raw in take(&mut content, "parts").and_then(|raw| elements(raw).ok()).unwrap_or_default() {
@@ -141,9 +142,9 @@ impl Decoder {
         Reason::read(&mut m)
     }
 
-    /// The reason, once; what it means depends on what came before it.
+    /// The reason; what it means depends on what came before it. Of several the sequencer keeps the one that counts.
     fn stop(&mut self, reason: &Reason, out: &mut Vec<Event<'_>>) {
-        if self.phase != Phase::Started {
+        if !matches!(self.phase, Phase::Started | Phase::Stopped) {
             return;
         }
         match reason.stop(self.called, self.content) {

@@ -5,7 +5,7 @@ use http::StatusCode;
 use super::super::encode::is_object;
 use crate::dialect::ReplyContext;
 use crate::hub::{Block, Citation, ErrorKind, Failure, Opaque, Place, Reply, Stop, StopReason, ToolKind};
-use crate::json::{Arr, JsonStr, Obj, object};
+use crate::json::{Arr, JsonStr, Obj, object, one_line};
 
 /// Encodes a whole reply. A call whose arguments are no JSON object is left out; see [`unsound_call`].
 pub fn encode_reply(reply: &Reply, context: &ReplyContext) -> Vec<u8> {
@@ -150,7 +150,7 @@ pub(super) fn args(kind: ToolKind, arguments: &JsonStr<'_>, o: &mut Obj<'_>) {
     match kind {
         ToolKind::Custom => o.obj("args", |o| o.str("input", arguments)),
         ToolKind::Function if text.trim().is_empty() => o.raw("args", "{}"),
-        ToolKind::Function => o.raw("args", text.trim()),
+        ToolKind::Function => o.raw("args", &one_line(text.trim())),
     }
 }
 

@@ -187,9 +187,8 @@ fn file(document: &Document<'_>, o: &mut Obj<'_>) {
 
 /// A mark tells by its members which of the two it is.
 fn mark(cache: Option<CacheMark<'_>>, o: &mut Obj<'_>) {
-    if let Some(CacheMark(raw)) = cache {
-        let name = if has_member(raw, "mode") { "prompt_cache_breakpoint" } else { "cache_control" };
-        o.raw(name, raw.get());
+    if let Some(mark) = cache {
+        o.raw(mark.name(), mark.0.get());
     }
 }
 

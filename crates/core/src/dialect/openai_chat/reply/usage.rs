@@ -24,7 +24,7 @@ pub(super) fn read(raw: &RawValue, reasoning_outside: bool) -> Option<Usage> {
         .or_else(|| count(&m, "cache_creation_input_tokens"));
     let reasoning = count(&output, "reasoning_tokens").or_else(|| count(&m, "reasoning_tokens"));
     Some(Usage {
-        input_uncached: prompt.map(|p| uncached(p, cache_read, cache_write, reasoning_outside)),
+        input_uncached: prompt.map(|p| uncached(p, cache_read, cache_write)),
         cache_read,
         cache_write,
         cache_write_5m: None,
@@ -36,10 +36,10 @@ pub(super) fn read(raw: &RawValue, reasoning_outside: bool) -> Option<Usage> {
     })
 }
 
-/// More cached than prompted means that the prompt count leaves the cached ones out (xAI); others are clamped.
-fn uncached(prompt: u64, read: Option<u64>, write: Option<u64>, prompt_may_exclude: bool) -> u64 {
+/// More cached than prompted means that the prompt count leaves the cached ones out (xAI's models, wherever they run).
+fn uncached(prompt: u64, read: Option<u64>, write: Option<u64>) -> u64 {
     let read = read.unwrap_or(0);
-    if prompt_may_exclude && read > prompt {
+    if read > prompt {
         return prompt;
     }
     prompt.saturating_sub(read).saturating_sub(write.unwrap_or(0))

@@ -10,7 +10,7 @@ use crate::dialect::ReplyContext;
 use crate::dialect::openai_chat::wire::{ANTHROPIC_FORMAT, SEALED_FORMAT, maybe};
 use crate::hub::media::to_data_url;
 use crate::hub::{Citation, Opaque, OpaqueKind, Place, Stop, StopReason, Usage};
-use crate::json::{Arr, JsonStr, Obj};
+use crate::json::{Arr, JsonStr, Obj, one_line};
 
 /// What a refusal without words says.
 const DECLINED: &str = "The request was declined.";
@@ -34,7 +34,7 @@ fn finish(stop: &Stop<'_>, o: &mut Obj<'_>) {
     }
     maybe(o, "stop_sequence", stop.sequence.as_ref());
     if let Some(details) = &stop.details {
-        o.raw("stop_details", details);
+        o.raw("stop_details", &one_line(details));
     }
 }
 

@@ -2,10 +2,9 @@
 
 use crate::dialect::ReplyContext;
 use crate::hub::{Citation, Opaque, OpaqueKind, Place, ToolKind};
-use crate::json::{JsonStr, Members, Obj, RawValue};
+use crate::json::{JsonStr, Members, Obj, RawValue, one_line};
 
 use super::super::echo::CallForm;
-use super::super::wire::one_line;
 
 /// A part of a message.
 #[derive(Debug, Default)]

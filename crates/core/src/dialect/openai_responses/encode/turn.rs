@@ -188,6 +188,10 @@ impl<'r> Encoder<'r> {
         if call.cache.is_some() {
             self.losses.drop("cache_control");
         }
+        if call.opaque.is_some() {
+            // Another model's state.
+            self.losses.drop("messages.thoughtSignature");
+        }
         self.left_over("messages.tool_use", &call.ext);
         let arguments = match &call.arguments {
             Arguments::Escaped(text) if text.is_empty() && call.kind == ToolKind::Function => JsonStr::written("{}"),
@@ -227,7 +231,10 @@ impl<'r> Encoder<'r> {
                 self.losses.approx("messages.refusal");
                 out.push(Piece::text(text.borrowed()));
             }
-            Part::Text(Text { text, cache, ext, .. }) => {
+            Part::Text(Text { text, cache, ext, opaque }) => {
+                if opaque.is_some() {
+                    self.losses.drop("messages.thoughtSignature");
+                }
                 self.left_over("messages.text", ext);
                 let cache = self.mark(*cache);
                 if !text.is_empty() {
