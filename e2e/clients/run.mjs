@@ -4,6 +4,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
+import { end, mark } from './processes.mjs';
+
 const TIMEOUT = Number(process.env.APEX_CLIENT_TIMEOUT ?? 120) * 1000;
 
 /** A folder with `home` and `work`, and a note in `work` whose text no model can guess. */
@@ -19,7 +21,7 @@ export async function place(name) {
 }
 
 /** Writes `files` (path below the home or the work folder -> text), runs the command, and returns what it printed. */
-export async function run({ home, work, root }, { command, args = [], env = {}, files = {}, path = '' }) {
+export async function run({ home, work, root }, { command, args = [], env = {}, files = {}, path = '', run = mark() }) {
   for (const [name, text] of Object.entries(files)) {
     const target = join(root, name);
     await mkdir(dirname(target), { recursive: true });
@@ -40,19 +42,12 @@ export async function run({ home, work, root }, { command, args = [], env = {}, 
       PYTHONDONTWRITEBYTECODE: '1',
       IS_SANDBOX: '1',
       ...env,
+      ...run,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
-  // Some clients leave helpers behind: the whole group goes.
-  const kill = () => {
-    try {
-      process.kill(-child.pid, 'SIGKILL');
-    } catch {
-      // It has gone by itself.
-    }
-  };
-  const timer = setTimeout(kill, TIMEOUT);
+  const timer = setTimeout(() => end(child.pid, run), TIMEOUT);
   let [out, err] = ['', ''];
   child.stdout.on('data', (data) => (out += data));
   child.stderr.on('data', (data) => (err += data));
@@ -66,6 +61,6 @@ export async function run({ home, work, root }, { command, args = [], env = {}, 
     });
   } finally {
     clearTimeout(timer);
-    kill();
+    await end(child.pid, run);
   }
 }
