@@ -103,7 +103,7 @@ fn takes(block: &BlockStart<'_>, delta: &Delta<'_>) -> bool {
         (block, delta),
         (BlockStart::Reasoning, Delta::Reasoning(_) | Delta::Signature(_))
             | (BlockStart::Refusal, Delta::Refusal(_))
-            | (BlockStart::Text, Delta::Text(_))
+            | (BlockStart::Text, Delta::Text(_) | Delta::Signature(_))
             | (BlockStart::ToolCall { .. }, Delta::Arguments(_))
     )
 }
