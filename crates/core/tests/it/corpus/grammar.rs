@@ -1,5 +1,6 @@
 //! What the accumulators of the official SDKs take, and what they make of it. Stricter than any one of them.
 
+use apex_core::dialect::Dialect;
 use serde_json::{Map, Value, json};
 
 /// A reply, whole or accumulated from a stream, in a form that can be compared.
@@ -433,9 +434,15 @@ pub(crate) fn messages_whole(body: &str) -> Checked {
 }
 
 /// An error reply in the form the SDKs of a dialect read.
-pub(super) fn error(body: &str, anthropic: bool) -> Result<(), String> {
+pub(super) fn error(body: &str, client: Dialect) -> Result<(), String> {
     let reply = parse(body)?;
-    must!(!anthropic || reply["type"] == "error", "no type error");
+    if client == Dialect::Gemini {
+        return super::gemini::error(&reply);
+    }
+    if client == Dialect::Cohere {
+        return super::cohere::error(&reply);
+    }
+    must!(client != Dialect::Anthropic || reply["type"] == "error", "no type error");
     must!(!text(&reply["error"], "message")?.is_empty(), "an empty message");
     must!(!text(&reply["error"], "type")?.is_empty(), "an empty type");
     Ok(())

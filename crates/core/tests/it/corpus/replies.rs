@@ -1,16 +1,23 @@
 //! Replies and streams: through the exchange, as a client of the other dialect sees them.
 
+use std::sync::Arc;
+
+use apex_core::catalog::Catalog;
 use apex_core::dialect::Dialect;
 use apex_core::exchange::TransportErrorKind;
 use apex_core::settings::Provider;
 use serde_json::Value;
 
 use super::grammar::{self, Seen};
-use super::{Api, Recording, Tally, responses};
+use super::{Api, CLIENTS, Recording, Tally, cohere, gemini, responses};
 use crate::harness::{self, Run, catalog, post};
 
 /// Most places a stream is cut at: long ones are cut at their ends and evenly between.
 const MOST_CUTS: usize = 12;
+
+/// The names of what is checked here.
+pub(super) const CHECKS: &[&str] =
+    &["chunks", "content", "cut", "error", "error in a stream", "grammar", "relay", "stream and whole", "translate"];
 
 pub(super) fn check(api: &Api, recording: &Recording, tally: &mut Tally) {
     let (id, response) = (recording.id.as_str(), &recording.response);
@@ -22,7 +29,7 @@ pub(super) fn check(api: &Api, recording: &Recording, tally: &mut Tally) {
         if status < 400 {
             tally.fail(id, "error", format!("became {status}"));
         }
-        if let Err(what) = grammar::error(run.text(), api.other() == Dialect::Anthropic) {
+        if let Err(what) = grammar::error(run.text(), api.other()) {
             tally.fail(id, "error", what);
         }
         return;
@@ -39,7 +46,9 @@ pub(super) fn check(api: &Api, recording: &Recording, tally: &mut Tally) {
         (None, None) => return,
     };
     let stream = response.sse.is_some();
-    relayed(api, id, kind, text, stream, tally);
+    if CLIENTS.contains(&api.dialect) {
+        relayed(api, id, kind, text, stream, tally);
+    }
     translated(api, id, kind, text, tally);
     if stream {
         chunked(api, id, text, tally);
@@ -76,6 +85,10 @@ fn translated(api: &Api, id: &str, kind: &str, text: &str, tally: &mut Tally) {
             (Dialect::OpenAiResponses, false) => responses::whole(run.text()),
             (Dialect::Anthropic, true) => grammar::messages_stream(run.text()),
             (Dialect::Anthropic, false) => grammar::messages_whole(run.text()),
+            (Dialect::Cohere, true) => cohere::stream(run.text()),
+            (Dialect::Cohere, false) => cohere::whole(run.text()),
+            (Dialect::Gemini, true) => gemini::stream(run.text()),
+            (Dialect::Gemini, false) => gemini::whole(run.text()),
             (_, true) => grammar::chat_stream(run.text()),
             (_, false) => grammar::chat_whole(run.text()),
         };
@@ -141,8 +154,15 @@ fn cut(api: &Api, id: &str, text: &str, tally: &mut Tally) {
     let ends = boundaries(text);
     let step = ends.len().div_ceil(MOST_CUTS).max(1);
     let near_the_end = ends.len().saturating_sub(4);
-    for (_, end) in ends.iter().enumerate().filter(|(i, _)| i % step == 0 || *i >= near_the_end) {
+    let (mut from, mut whole, mut failed) = (0, false, false);
+    for (i, end) in ends.iter().enumerate() {
         let part = &text[..*end];
+        whole |= stopped(api, &text[from..*end]);
+        failed |= fails(&text[from..*end]);
+        from = *end;
+        if i % step != 0 && i < near_the_end {
+            continue;
+        }
         for reset in [false, true] {
             let mut run = begin(api, api.other(), true);
             run.upstream_head(200, &[("content-type", "text/event-stream")]).chunk(part);
@@ -153,9 +173,8 @@ fn cut(api: &Api, id: &str, text: &str, tally: &mut Tally) {
                     run.close()
                 };
             }
-            let whole = stopped(api, part);
             let (outcome, ..) = run.ended();
-            if (outcome == "completed") != (whole && !fails(part)) {
+            if (outcome == "completed") != (whole && !failed) {
                 tally.fail(id, "cut", format!("after {end} bytes: {:?}", run.ended()));
                 return;
             }
@@ -165,7 +184,9 @@ fn cut(api: &Api, id: &str, text: &str, tally: &mut Tally) {
             let checked = match api.other() {
                 Dialect::Anthropic => grammar::messages_stream(run.text()),
                 Dialect::OpenAiResponses => responses::stream(run.text()),
-                Dialect::Cohere | Dialect::Gemini | Dialect::OpenAiChat => grammar::chat_stream(run.text()),
+                Dialect::Gemini => gemini::stream(run.text()),
+                Dialect::Cohere => cohere::stream(run.text()),
+                Dialect::OpenAiChat => grammar::chat_stream(run.text()),
             };
             match checked {
                 Ok(seen) if seen.failed && run.aborted() => {}
@@ -197,7 +218,9 @@ fn data(text: &str) -> impl Iterator<Item = Value> {
 fn stopped(api: &Api, text: &str) -> bool {
     text.contains("data: [DONE]")
         || data(text).any(|event| {
-            if api.dialect == Dialect::Anthropic {
+            if api.dialect == Dialect::Cohere {
+                event["type"] == "message-end"
+            } else if api.dialect == Dialect::Anthropic {
                 event["delta"]["stop_reason"].is_string()
             } else if api.dialect == Dialect::OpenAiResponses {
                 event["type"] == "response.completed" || event["type"] == "response.incomplete"
@@ -213,7 +236,7 @@ fn stopped(api: &Api, text: &str) -> bool {
 }
 
 /// Does the recording hold an error in place of a reply?
-fn fails(text: &str) -> bool {
+pub(super) fn fails(text: &str) -> bool {
     let wrong = |v: &Value| {
         !v["error"].is_null()
             || v["type"] == "error"
@@ -262,13 +285,10 @@ fn missing(api: &Api, text: &str, seen: &Seen) -> Option<String> {
     lost(&message["content"]).or_else(|| calls.iter().find_map(|c| lost(&c["function"]["name"])))
 }
 
-fn begin(api: &Api, client: Dialect, stream: bool) -> Run {
+/// The gateway, with the recorded provider.
+fn gateway(api: &Api) -> Arc<Catalog> {
     let mut settings = harness::settings();
     let mut provider = Provider { api_key: Some("stored-key-0001".into()), ..Provider::default() };
-    if api.dialect == Dialect::OpenAiChat {
-        // Google's compatible endpoint is used where an operator asks for it.
-        provider.dialects = Some(vec!["openai-chat".into()]);
-    }
     match api.provider {
         "custom" => provider.base_url = Some("https://llm.example/v1".into()),
         "azure-openai" => provider.resource = Some("my-resource".into()),
@@ -278,26 +298,32 @@ fn begin(api: &Api, client: Dialect, stream: bool) -> Run {
     // The interface that was recorded, whatever the provider serves besides.
     provider.dialects = Some(vec![api.dialect.as_str().into()]);
     settings.providers.insert(api.provider.into(), provider);
+    catalog(&settings)
+}
+
+fn begin(api: &Api, client: Dialect, stream: bool) -> Run {
+    let catalog = api.catalog.get_or_init(|| gateway(api));
     if client == Dialect::Gemini {
         let method = if stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
         let path = format!("/v1beta/models/m%23{}:{method}", api.provider);
-        return Run::begin(&catalog(&settings), post(&path, &[]), r#"{"contents":[{"parts":[{"text":"hi"}]}]}"#);
+        return Run::begin(catalog, post(&path, &[]), r#"{"contents":[{"parts":[{"text":"hi"}]}]}"#);
     }
     let (path, more) = match client {
+        Dialect::Cohere => ("/v2/chat", ""),
         Dialect::Anthropic => ("/v1/messages", r#","max_tokens":1000"#),
         Dialect::OpenAiResponses => ("/v1/responses", ""),
         _ if stream => ("/v1/chat/completions", r#","stream_options":{"include_usage":true}"#),
-        Dialect::Cohere | Dialect::Gemini | Dialect::OpenAiChat => ("/v1/chat/completions", ""),
+        Dialect::Gemini | Dialect::OpenAiChat => ("/v1/chat/completions", ""),
     };
     let list = if client == Dialect::OpenAiResponses { "input" } else { "messages" };
     let body = format!(
         r#"{{"model":"m#{}","{list}":[{{"role":"user","content":"hi"}}],"stream":{stream}{more}}}"#,
         api.provider
     );
-    Run::begin(&catalog(&settings), post(path, &[]), &body)
+    Run::begin(catalog, post(path, &[]), &body)
 }
 
-fn converse(api: &Api, client: Dialect, stream: bool, status: u16, kind: &str, pieces: &[&[u8]]) -> Run {
+pub(super) fn converse(api: &Api, client: Dialect, stream: bool, status: u16, kind: &str, pieces: &[&[u8]]) -> Run {
     let mut run = begin(api, client, stream);
     assert_eq!(run.sent.len(), 1, "{}", run.text());
     run.upstream_head(status, &[("content-type", kind)]);

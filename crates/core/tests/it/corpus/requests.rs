@@ -12,7 +12,8 @@ use super::{Api, Recording, Tally};
 
 const STATE: &[&str] = &["previous_response_id:", "conversation:", "prompt:", "background:"];
 
-pub(super) fn check(api: &Api, recording: &Recording, tally: &mut Tally) {
+/// Written anew for its own provider, a request says the same.
+pub(super) fn own_dialect(api: &Api, recording: &Recording, tally: &mut Tally) {
     let Some(body) = &recording.request.body else { return };
     let (id, text) = (recording.id.as_str(), body.get());
     tally.requests += 1;
@@ -32,11 +33,18 @@ pub(super) fn check(api: &Api, recording: &Recording, tally: &mut Tally) {
             }
         }
     }
+}
+
+/// Written for a provider of another dialect, it says the same, or tells what it does not.
+pub(super) fn translated(api: &Api, recording: &Recording, tally: &mut Tally) {
+    let Some(body) = &recording.request.body else { return };
+    let (id, text) = (recording.id.as_str(), body.get());
+    tally.requests += 1;
     match encode(api, text, api.other()) {
         Ok(encoded) => {
             tally.translated += 1;
             encoded.losses.iter().for_each(|l| *tally.lost.entry(plain(&l.name)).or_default() += 1);
-            silent(api, text, &encoded, id, tally);
+            silent(api, text, id, tally);
         }
         Err(Ok(refused)) => {
             if recording.response.status < 400 || !refused.param.is_empty() {
@@ -81,16 +89,18 @@ fn encode(api: &Api, text: &str, to: Dialect) -> Result<Encoded, Result<Untransl
 }
 
 /// A member without which the translation is the same, and of which nothing is said, was lost silently.
-fn silent(api: &Api, text: &str, whole: &Encoded, id: &str, tally: &mut Tally) {
+fn silent(api: &Api, text: &str, id: &str, tally: &mut Tally) {
     let request = Json::of(text);
+    // Spelled as what it is compared with.
+    let Ok(whole) = &encode(api, &request.text(), api.other()) else { return };
     let mut places = Vec::new();
     members(&request, &mut Vec::new(), &mut places);
-    let body = |encoded: &Encoded| Json::of(std::str::from_utf8(&encoded.body).unwrap());
-    let translated = body(whole);
     let mut told = std::collections::BTreeSet::new();
     for place in places.iter().take(150) {
         let (name, value) = place.last().map(|s| (s.as_str(), request.at(place))).unwrap();
-        if means_nothing(name, value) {
+        // Results find their calls by name as by id.
+        let paired = name == "id" && place.iter().any(|s| same(s, "functionResponse"));
+        if paired || means_nothing(name, value) || says_nothing_to(api.other(), name, value) {
             continue;
         }
         let mut rest = request.clone();
@@ -104,7 +114,7 @@ fn silent(api: &Api, text: &str, whole: &Encoded, id: &str, tally: &mut Tally) {
             .losses
             .iter()
             .any(|l| plain(&l.name).split(['.', '[']).any(|segment| names.iter().any(|n| same(n, segment))));
-        if !named && without.headers == whole.headers && body(&without) == translated {
+        if !named && without.headers == whole.headers && without.body == whole.body {
             let path: Vec<_> = place.iter().filter(|s| s.parse::<usize>().is_err()).map(String::as_str).collect();
             let what = format!("{}: {:.100}", path.join("."), value.text());
             if told.insert(path.join(".")) {
@@ -114,10 +124,24 @@ fn silent(api: &Api, text: &str, whole: &Encoded, id: &str, tally: &mut Tally) {
     }
 }
 
-/// Gemini's names come in two spellings.
+/// Gemini's names come in two spellings; OpenAI renamed `user`.
 fn same(a: &str, b: &str) -> bool {
     let bare = |s: &str| s.replace('_', "").to_lowercase();
-    bare(a) == bare(b)
+    bare(a) == bare(b) || (a == "user" && b == "safety_identifier")
+}
+
+/// What goes without saying there, or is said elsewhere than in the body.
+fn says_nothing_to(target: Dialect, name: &str, value: &Json) -> bool {
+    let text = value.text();
+    match target {
+        // The path says whether it streams, and thoughts are summaries.
+        Dialect::Gemini => {
+            matches!(name, "stream" | "summary")
+                || matches!((name, text.as_str()), ("service_tier", r#""auto""# | r#""default""#))
+                || (name == "reasoning" && text.starts_with(r#"{"summary":"#) && !text.contains("effort"))
+        }
+        Dialect::Anthropic | Dialect::Cohere | Dialect::OpenAiChat | Dialect::OpenAiResponses => false,
+    }
 }
 
 /// Defaults of both dialects, and what is no part of the request to the model.
@@ -137,16 +161,18 @@ fn means_nothing(name: &str, value: &Json) -> bool {
                 | ("arguments", r#""{}""#)
                 | ("filename", r#""document.pdf""#)
                 | ("include", r#"["reasoning.encrypted_content"]"#)
-                | ("input_schema" | "parameters", r#"{"properties":{},"type":"object"}"#)
+                | ("tool_choice", r#"{"type":"auto"}"#)
                 // The model decides, which is what it does when nothing is said.
                 | ("thinking", r#"{"type":"adaptive"}"#)
         )
-        // `type` has one value where it may be left out; the name of a schema is for the caller's own use.
-        || matches!(name, "index" | "messages" | "model" | "name" | "stream_options" | "include_usage" | "type")
+        // No arguments, in all its spellings.
+        || (matches!(name, "input_schema" | "parameters") && text.contains(r#""properties":{}"#))
         // One decides what of the reply is shown, the other is an order and no shape.
         || matches!(name, "includeThoughts" | "include_thoughts" | "propertyOrdering" | "property_ordering")
         // What is in them is looked at one by one.
         || matches!(name, "generationConfig" | "generation_config" | "thinkingConfig" | "systemInstruction")
+        // `type` has one value where it may be left out; the name of a schema is for the caller's own use.
+        || matches!(name, "index" | "messages" | "model" | "name" | "stream_options" | "include_usage" | "type")
 }
 
 /// The places of members that are not the caller's own data.
