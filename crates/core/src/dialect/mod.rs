@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use crate::hub::{Aliases, Event, Failure, Losses, Reply, Request, Untranslatable};
+use crate::hub::{Aliases, Event, Failure, Losses, Reply, Request, Untranslatable, arguments};
 use crate::json::{Members, WireError};
 use crate::provider::Quirks;
 
@@ -242,8 +242,7 @@ pub fn encode_reply(dialect: Dialect, reply: &Reply, context: &ReplyContext) -> 
 /// Why a whole reply cannot be told in `dialect`, if it cannot: a tool call whose arguments are no JSON object.
 pub fn unsound(dialect: Dialect, reply: &Reply) -> Option<Failure> {
     match dialect {
-        Dialect::Anthropic => anthropic::unsound_call(reply),
-        Dialect::Gemini => gemini::unsound_call(reply),
+        Dialect::Anthropic | Dialect::Gemini => arguments::unsound_call(reply),
         // Arguments are text there.
         Dialect::Cohere | Dialect::OpenAiChat | Dialect::OpenAiResponses => None,
     }

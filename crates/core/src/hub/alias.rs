@@ -90,7 +90,7 @@ impl Aliases {
         {
             return original.clone();
         }
-        JsonStr::owned(&format!("gw_{}", &hex(&text)[..24]))
+        JsonStr::owned(&format!("gw_{}", &digest(&text)[..24]))
     }
 
     /// Exactly `length` characters of `[A-Za-z0-9]`, as Mistral wants its ids: the id itself if it is so already.
@@ -99,7 +99,7 @@ impl Aliases {
         if text.len() == length && text.bytes().all(|b| b.is_ascii_alphanumeric()) && text != "null" {
             return original.clone();
         }
-        JsonStr::owned(hex(&text).get(..length).unwrap_or_default())
+        JsonStr::owned(digest(&text).get(..length).unwrap_or_default())
     }
 }
 
@@ -107,10 +107,11 @@ fn alias_name(text: &str, limit: usize) -> String {
     let clean: String =
         text.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '_' }).collect();
     let keep = limit.saturating_sub(9).min(55);
-    format!("{}_{}", &clean.get(..keep.min(clean.len())).unwrap_or_default(), &hex(text)[..8])
+    format!("{}_{}", &clean.get(..keep.min(clean.len())).unwrap_or_default(), &digest(text)[..8])
 }
 
-fn hex(text: &str) -> String {
+/// The SHA-256 of a text in hexadecimal digits: what stands for an id that does not fit.
+pub fn digest(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().fold(String::with_capacity(64), |mut out, byte| {
         // Writing to a string does not fail.
         let _ = write!(out, "{byte:02x}");

@@ -1,4 +1,7 @@
-//! Tools of Anthropic that are ordinary functions in disguise.
+//! Tools of Anthropic that are ordinary functions in disguise, and what their descriptions carry besides.
+
+use super::Losses;
+use crate::json::{Ext, JsonStr, elements};
 
 /// An Anthropic tool the client itself executes, whose arguments are documented: an ordinary function does as well
 /// (<https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/overview>).
@@ -37,4 +40,26 @@ impl Documented {
     pub fn of(kind: &str) -> Option<&'static Self> {
         Self::ALL.iter().find(|d| kind.starts_with(d.prefix))
     }
+}
+
+/// The description of a tool, with the examples a foreign definition carries; everything else it carries is named as lost.
+pub fn described<'a>(description: Option<&'a JsonStr<'a>>, ext: &Ext<'_>, losses: &mut Losses) -> Option<JsonStr<'a>> {
+    let mut text = description.map(JsonStr::borrowed);
+    for (key, raw) in ext {
+        match elements(raw) {
+            Ok(examples) if key == "input_examples" => {
+                losses.approx("tools.input_examples");
+                let text = text.get_or_insert_default();
+                if !text.is_empty() {
+                    text.push(&JsonStr::written("\\n\\n"));
+                }
+                text.push(&JsonStr::written("Examples of the input:"));
+                for example in examples {
+                    text.push(&JsonStr::owned(&format!("\n{}", example.get())));
+                }
+            }
+            _ => losses.drop(format!("tools.{key}")),
+        }
+    }
+    text
 }

@@ -82,6 +82,14 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// The message, with the place it speaks of where it does not name it: for dialects without a field for that.
+    pub fn placed(&self) -> String {
+        match &self.param {
+            Some(param) if !self.message.contains(param.as_str()) => format!("{param}: {}", self.message),
+            _ => self.message.clone(),
+        }
+    }
+
     /// A failure of the upstream.
     pub fn upstream(kind: ErrorKind, status: StatusCode, message: impl Into<String>) -> Self {
         Self {

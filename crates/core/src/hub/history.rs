@@ -19,6 +19,11 @@ pub enum Rendered {
     Text(String),
 }
 
+/// Does a request's `thread` go on with one that its provider keeps?
+pub fn continues(thread: &RawValue) -> bool {
+    Members::of(thread).ok().and_then(|m| m.get("type")).and_then(JsonStr::from_raw).is_some_and(|t| t == "continue")
+}
+
 /// Renders the block `raw` of this kind.
 pub fn render(kind: &str, raw: &RawValue) -> Rendered {
     let Ok(m) = Members::of(raw) else { return Rendered::Nothing };

@@ -127,6 +127,11 @@ impl Untranslatable {
     pub fn new(param: impl Into<String>, what: impl Into<String>) -> Self {
         Self { param: param.into(), what: what.into() }
     }
+
+    /// The medium at `place`, an image or a document, is somewhere that the target does not reach.
+    pub fn unreachable(place: &str, what: &str) -> Self {
+        Self::new(format!("{place}.source"), format!("the target cannot reach this {what}; send its data"))
+    }
 }
 
 #[cfg(test)]

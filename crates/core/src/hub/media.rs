@@ -32,6 +32,16 @@ pub fn omitted(media_type: &JsonStr<'_>, data: &JsonStr<'_>) -> JsonStr<'static>
     JsonStr::owned(&format!("[{what} omitted: {media_type}, {} bytes]", data.as_escaped().len() / 4 * 3))
 }
 
+/// A document as text: its title on a line of its own, then what it says.
+pub fn headed(title: &JsonStr<'_>, text: Option<&JsonStr<'_>>) -> JsonStr<'static> {
+    let mut out = title.clone().into_owned();
+    if let Some(text) = text {
+        out.push(&JsonStr::written("\\n\\n"));
+        out.push(text);
+    }
+    out
+}
+
 /// The image type the first bytes tell, read off their base64 form: what the bytes are counts, not what they were called.
 pub fn image_type(data: &JsonStr<'_>) -> Option<&'static str> {
     let head: String = data.as_escaped().chars().filter(|c| *c != '\\').take(12).collect();

@@ -5,6 +5,8 @@
 //! derive serde: a serialized type is a promise to somebody outside.
 
 mod alias;
+pub mod arguments;
+mod calls;
 mod documented;
 mod event;
 mod failure;
@@ -21,8 +23,9 @@ mod sequence;
 mod unwrap;
 mod usage;
 
-pub use alias::Aliases;
-pub use documented::Documented;
+pub use alias::{Aliases, digest};
+pub use calls::Calls;
+pub use documented::{Documented, described};
 pub use event::{BlockStart, Citation, Delta, Event, Named, Stop, StopReason};
 pub use failure::{ErrorKind, Failure, Origin};
 pub use fold::{Block, Fold, Reply};

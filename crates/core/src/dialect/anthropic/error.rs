@@ -48,14 +48,15 @@ fn write(out: &mut Vec<u8>, failure: &Failure, request_id: &str) {
 fn message(failure: &Failure) -> String {
     const TOO_LONG: &str = "prompt is too long";
     let text = &failure.message;
-    match (failure.kind, &failure.param) {
-        (ErrorKind::ContextLength, _) if text.starts_with(TOO_LONG) => text.clone(),
-        (ErrorKind::ContextLength, _) => match token_counts(text) {
-            Some((prompt, most)) => format!("{TOO_LONG}: {prompt} tokens > {most} maximum"),
-            None => format!("{TOO_LONG}: {text}"),
-        },
-        (_, Some(param)) if !text.contains(param.as_str()) => format!("{param}: {text}"),
-        _ => text.clone(),
+    if failure.kind != ErrorKind::ContextLength {
+        return failure.placed();
+    }
+    if text.starts_with(TOO_LONG) {
+        return text.clone();
+    }
+    match token_counts(text) {
+        Some((prompt, most)) => format!("{TOO_LONG}: {prompt} tokens > {most} maximum"),
+        None => format!("{TOO_LONG}: {text}"),
     }
 }
 

@@ -13,7 +13,7 @@ mod request;
 mod schema;
 mod stream;
 
-pub use emit::{StreamEncoder, encode_reply, unsound_call};
+pub use emit::{StreamEncoder, encode_reply};
 pub use encode::encode_request;
 pub use error::{encode_error, encode_stream_error, has_error_envelope};
 pub use reply::decode_reply;

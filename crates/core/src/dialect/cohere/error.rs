@@ -12,7 +12,7 @@ use super::write::event;
 pub fn encode_error(failure: &Failure, request_id: &str) -> (StatusCode, Vec<u8>) {
     let mut body = Vec::with_capacity(160);
     object(&mut body, |o| {
-        o.text("message", &message(failure));
+        o.text("message", &failure.placed());
         if !request_id.is_empty() {
             o.text("id", request_id);
         }
@@ -27,7 +27,7 @@ pub fn encode_stream_error(failure: &Failure, _request_id: &str) -> Vec<u8> {
     event("message-end", &mut out, |o| {
         o.obj("delta", |o: &mut Obj<'_>| {
             o.text("finish_reason", "ERROR");
-            o.text("error", &message(failure));
+            o.text("error", &failure.placed());
         });
     });
     out
@@ -41,13 +41,6 @@ pub fn has_error_envelope(body: &[u8]) -> bool {
         .and_then(|m| m.get("message"))
         .and_then(JsonStr::from_raw)
         .is_some()
-}
-
-fn message(failure: &Failure) -> String {
-    match &failure.param {
-        Some(param) if !failure.message.contains(param.as_str()) => format!("{param}: {}", failure.message),
-        _ => failure.message.clone(),
-    }
 }
 
 /// The gateway chose the status of its own refusals. An upstream's is put into Cohere's words: those its SDKs have an

@@ -39,7 +39,7 @@ fn write(o: &mut Obj<'_>, failure: &Failure, status: StatusCode) {
     let retry = failure.retry_after_ms;
     o.obj("error", |o| {
         o.uint("code", u64::from(status.as_u16()));
-        o.text("message", &message(failure));
+        o.text("message", &failure.placed());
         o.text("status", word(failure.kind, status));
         let reason = reason(failure);
         if retry.is_none() && reason.is_none() {
@@ -77,13 +77,6 @@ fn delay(ms: u64) -> String {
     match ms % 1_000 {
         0 => format!("{}s", ms / 1_000),
         rest => format!("{}.{rest:03}s", ms / 1_000),
-    }
-}
-
-fn message(failure: &Failure) -> String {
-    match &failure.param {
-        Some(param) if !failure.message.contains(param.as_str()) => format!("{param}: {}", failure.message),
-        _ => failure.message.clone(),
     }
 }
 

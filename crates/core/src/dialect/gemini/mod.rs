@@ -16,7 +16,7 @@ pub use encode::encode_request;
 pub use error::{encode_error, encode_stream_error, has_error_envelope};
 pub use reply::{StreamDecoder, decode_reply};
 pub use request::{decode_members, decode_request};
-pub use write::{StreamEncoder, encode_reply, unsound_call};
+pub use write::{StreamEncoder, encode_reply};
 
 /// May a request be translated to and from this dialect?
 pub const TRANSLATED: bool = true;

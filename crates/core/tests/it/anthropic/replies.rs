@@ -1,6 +1,7 @@
 //! Whole replies in and out.
 
-use apex_core::dialect::anthropic::{StreamDecoder, decode_reply, encode_reply, unsound_call};
+use apex_core::dialect::anthropic::{StreamDecoder, decode_reply, encode_reply};
+use apex_core::hub::arguments::unsound_call;
 use apex_core::hub::{Aliases, Block, Citation, ErrorKind, Event, Reply, Stop, StopReason, ToolKind, Usage};
 use apex_core::json::JsonStr;
 use apex_core::provider::Quirks;

@@ -120,8 +120,8 @@ fn calls_that_are_no_objects() {
         .unwrap();
         events.into_iter().map(Event::into_owned).collect::<Vec<_>>()
     };
-    assert!(gemini::unsound_call(&folded(chat("tool_calls"))).is_some());
-    assert!(gemini::unsound_call(&folded(chat("length"))).is_none());
+    assert!(apex_core::hub::arguments::unsound_call(&folded(chat("tool_calls"))).is_some());
+    assert!(apex_core::hub::arguments::unsound_call(&folded(chat("length"))).is_none());
     assert!(streamed(Dialect::Gemini, chat("tool_calls"), context()).contains(r#""status":"INTERNAL""#));
     let cut = streamed(Dialect::Gemini, chat("length"), context());
     assert!(cut.contains("MAX_TOKENS") && !cut.contains("functionCall"), "{cut}");

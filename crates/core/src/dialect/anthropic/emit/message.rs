@@ -1,16 +1,14 @@
 //! A whole reply.
 
-use http::StatusCode;
-
 use crate::dialect::ReplyContext;
+use crate::hub::arguments::is_sound;
 use crate::hub::media::omitted;
-use crate::hub::{Block, ErrorKind, Failure, Opaque, OpaqueKind, Place, Reply, StopReason, ToolKind};
-use crate::json::{Arr, JsonStr, object};
+use crate::hub::{Block, Opaque, OpaqueKind, Place, Reply, ToolKind};
+use crate::json::{Arr, object};
 
-use super::super::encode::is_object;
 use super::{has_calls, signature as signed, write_citation, write_stop, write_usage};
 
-/// Encodes a whole reply. A call whose arguments are no JSON object is left out; see [`unsound_call`].
+/// Encodes a whole reply. A call whose arguments are no JSON object is left out; see [`unsound_call`](crate::hub::arguments::unsound_call).
 pub fn encode_reply(reply: &Reply, context: &ReplyContext) -> Vec<u8> {
     let refusal = reply.blocks.iter().find_map(|b| match b {
         Block::Refusal(text) => Some(text),
@@ -35,35 +33,6 @@ pub fn encode_reply(reply: &Reply, context: &ReplyContext) -> Vec<u8> {
         o.obj("usage", |o| write_usage(o, &reply.usage));
     });
     out
-}
-
-/// The failure to answer with when a call cannot be said in this dialect: `input` must be an object. A call that the token
-/// limit cut short is no failure: it is left out, and the reply says `max_tokens`.
-pub fn unsound_call(reply: &Reply) -> Option<Failure> {
-    let cut =
-        reply.stop.as_ref().is_some_and(|s| matches!(s.reason, StopReason::MaxTokens | StopReason::ContextWindow));
-    let name = reply.blocks.iter().find_map(|b| match b {
-        Block::ToolCall { name, kind: ToolKind::Function, arguments, .. } if !is_sound(arguments) => Some(name.text()),
-        Block::Reasoning { .. }
-        | Block::Image { .. }
-        | Block::Redacted { .. }
-        | Block::Refusal(_)
-        | Block::Text { .. }
-        | Block::ToolCall { .. } => None,
-    })?;
-    (!cut).then(|| unsound(&name))
-}
-
-/// The failure for a call of `name` whose arguments are no object.
-pub(super) fn unsound(name: &str) -> Failure {
-    let message = format!("the model called the tool `{name}` with arguments that are not a JSON object");
-    Failure::upstream(ErrorKind::BadAnswer, StatusCode::BAD_GATEWAY, message)
-}
-
-/// Can `arguments` be an `input`? Nothing at all stands for `{}`.
-pub(super) fn is_sound(arguments: &JsonStr<'_>) -> bool {
-    let text = arguments.text();
-    text.trim().is_empty() || is_object(&text)
 }
 
 fn write_block(a: &mut Arr<'_>, block: &Block, nth: usize, context: &ReplyContext) {

@@ -7,7 +7,7 @@ use crate::dialect::ReplyContext;
 use crate::hub::{Citation, Opaque, OpaqueKind, Place, Reply, Stop, StopReason, Tier, Usage, opaque};
 use crate::json::{JsonStr, Obj, one_line};
 
-pub use message::{encode_reply, unsound_call};
+pub use message::encode_reply;
 pub use stream::StreamEncoder;
 
 /// What `stop_reason` says.

@@ -14,8 +14,9 @@ use crate::hub::{
 use crate::json::{JsonStr, Obj, object};
 
 use super::super::error::encode_stream_error;
-use super::message::{is_sound, minted, unsound};
+use super::message::minted;
 use super::{signature as signed, write_citation, write_stop, write_usage};
+use crate::hub::arguments::{is_sound, unsound};
 
 /// Turns sequenced hub events into SSE bytes.
 #[derive(Debug)]

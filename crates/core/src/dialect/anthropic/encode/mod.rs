@@ -24,8 +24,6 @@ use super::models::Model;
 use members::Extras;
 use turns::Conversation;
 
-pub(super) use parts::is_object;
-
 /// Longest tool name that every host of Claude takes.
 const NAME_LIMIT: usize = 64;
 

@@ -2,11 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::hub::{
-    Arguments, Form, Opaque, OpaqueKind, Part, Reasoning, Text, ToolCall, ToolKind, ToolResult, Turn, Untranslatable,
-    opaque,
-};
-use crate::json::{Ext, JsonStr, Kind as JsonKind, Members, RawValue, elements, kind, object};
+use crate::hub::{Form, Opaque, OpaqueKind, Part, Reasoning, Text, ToolCall, ToolResult, Turn, Untranslatable, opaque};
+use crate::json::{Ext, JsonStr, Members, RawValue, elements};
 
 use super::Context;
 use super::block::{Block, Content, Kind};
@@ -151,40 +148,13 @@ pub(super) fn result<'r>(
     Ok((if blocks.is_empty() { Content::Absent } else { Content::Blocks(blocks) }, mark))
 }
 
-/// `input` of a call: the arguments' own text where it is one object.
-///
-/// Arguments that are not an object cannot be sent, and the caller cannot repair its history, so they are wrapped.
+/// `input` of a call.
 pub(super) fn input<'r>(cx: &mut Context<'r>, call: &ToolCall<'r>) -> Cow<'r, str> {
-    if call.kind == ToolKind::Custom {
-        let text = match &call.arguments {
-            Arguments::Escaped(text) => text.clone(),
-            Arguments::Json(raw) => JsonStr::owned(raw.get()),
-        };
-        return wrapped("input", &text);
+    let (text, wrapped) = call.object();
+    if wrapped {
+        cx.losses.approx("messages.tool_calls.function.arguments");
     }
-    let text: Cow<'r, str> = match &call.arguments {
-        Arguments::Escaped(text) => text.clone().into_text(),
-        Arguments::Json(raw) => Cow::Borrowed(raw.get()),
-    };
-    if text.trim().is_empty() {
-        return Cow::Borrowed("{}");
-    }
-    if is_object(&text) {
-        return text;
-    }
-    cx.losses.approx("messages.tool_calls.function.arguments");
-    wrapped("_invalid_arguments", &JsonStr::owned(&text))
-}
-
-fn wrapped<'r>(key: &str, text: &JsonStr<'_>) -> Cow<'r, str> {
-    let mut out = Vec::new();
-    object(&mut out, |o| o.str(key, text));
-    Cow::Owned(String::from_utf8(out).unwrap_or_default())
-}
-
-/// Is `text` one JSON object and nothing else?
-pub(in crate::dialect::anthropic) fn is_object(text: &str) -> bool {
-    serde_json::from_str::<&RawValue>(text.trim()).is_ok_and(|raw| kind(raw) == JsonKind::Object)
+    text
 }
 
 /// Thinking that Anthropic signed, as it came; everything else the model thought is left out.

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::hub::{Aliases, Part, Role, ToolCall, ToolResult, Turn, Untranslatable};
+use crate::hub::{Aliases, Calls, Part, Role, ToolCall, ToolResult, Turn, Untranslatable};
 use crate::json::JsonStr;
 
 use super::Context;
@@ -30,29 +30,8 @@ pub(super) struct Conversation<'r> {
     notes: Vec<Block<'r>>,
 }
 
-/// The calls of consecutive assistant turns, waiting for their results.
-#[derive(Debug, Default)]
-struct Calls<'r> {
-    /// In call order: the id as sent, and the result once it is there.
-    list: Vec<(JsonStr<'r>, Option<Block<'r>>)>,
-    /// The caller's id: which calls have it, and how many of them are answered.
-    by_id: BTreeMap<String, (Vec<usize>, usize)>,
-}
-
-impl<'r> Calls<'r> {
-    fn push(&mut self, original: &JsonStr<'r>, sent: JsonStr<'r>) {
-        self.by_id.entry(original.text().into_owned()).or_default().0.push(self.list.len());
-        self.list.push((sent, None));
-    }
-
-    /// The first unanswered call of that id, else the last one (a second result replaces the first).
-    fn answer(&mut self, id: &JsonStr<'_>) -> Option<&mut (JsonStr<'r>, Option<Block<'r>>)> {
-        let (calls, answered) = self.by_id.get_mut(id.text().as_ref())?;
-        let at = calls.get(*answered).or(calls.last())?;
-        *answered += 1;
-        self.list.get_mut(*at)
-    }
-}
+/// A call as sent, and its result once it is there.
+type Asked<'r> = (JsonStr<'r>, Option<Block<'r>>);
 
 impl<'r> Conversation<'r> {
     pub(super) fn build(cx: &mut Context<'r>) -> Result<Self, Untranslatable> {
@@ -82,7 +61,7 @@ impl<'r> Conversation<'r> {
     }
 
     /// Consecutive assistant turns; Anthropic merges them itself.
-    fn assistant(&mut self, cx: &mut Context<'r>, turns: &'r [Turn<'r>]) -> Calls<'r> {
+    fn assistant(&mut self, cx: &mut Context<'r>, turns: &'r [Turn<'r>]) -> Calls<Asked<'r>> {
         let mut calls = Calls::default();
         for turn in turns {
             cx.turn_losses(turn);
@@ -92,7 +71,7 @@ impl<'r> Conversation<'r> {
                     Part::ToolCall(call) => {
                         let sent = self.id(&call.id);
                         blocks.push(cx.tool_use(call, sent.clone()));
-                        calls.push(&call.id, sent);
+                        calls.push(&call.id, (sent, None));
                     }
                     Part::Document(_)
                     | Part::Image(_)
@@ -117,7 +96,7 @@ impl<'r> Conversation<'r> {
         cx: &mut Context<'r>,
         turns: &'r [Turn<'r>],
         range: std::ops::Range<usize>,
-        calls: &mut Calls<'r>,
+        calls: &mut Calls<Asked<'r>>,
     ) -> Result<(), Untranslatable> {
         let mut orphans = VecDeque::new();
         for at in range.clone() {
@@ -135,7 +114,7 @@ impl<'r> Conversation<'r> {
             }
         }
         self.close_calls(cx, calls);
-        let after_results = !calls.list.is_empty();
+        let after_results = !calls.is_empty();
         let mut first_user = true;
         for at in range {
             let Some(turn) = turns.get(at) else { break };
@@ -167,8 +146,8 @@ impl<'r> Conversation<'r> {
     }
 
     /// Puts the results of `calls` into one user message; a call nobody answered would be a 400.
-    fn close_calls(&mut self, cx: &mut Context<'r>, calls: &mut Calls<'r>) {
-        let results = calls.list.iter_mut().map(|(sent, answer)| {
+    fn close_calls(&mut self, cx: &mut Context<'r>, calls: &mut Calls<Asked<'r>>) {
+        let results = calls.iter_mut().map(|(sent, answer)| {
             answer.take().unwrap_or_else(|| {
                 cx.losses.approx("messages.tool_calls");
                 let content = Content::Text(JsonStr::escape("(no result was provided)"));

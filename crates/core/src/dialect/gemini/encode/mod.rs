@@ -17,7 +17,6 @@ use crate::json::{Ext, JsonStr, Kind, kind, object};
 
 use super::models::Model;
 use super::wire::NAME_LIMIT;
-pub(super) use parts::is_object;
 use turns::Conversation;
 
 /// Encodes a request for Gemini.

@@ -6,8 +6,8 @@ use super::Context;
 use super::media;
 use super::piece::{Inline, Kind, Piece};
 use super::turns::own;
-use crate::hub::{Arguments, Part, Text, ToolCall, ToolKind, ToolResult, Turn, Untranslatable, history};
-use crate::json::{JsonStr, Kind as JsonKind, RawValue, kind, object};
+use crate::hub::{Part, Text, ToolCall, ToolResult, Turn, Untranslatable, history};
+use crate::json::{JsonStr, RawValue};
 
 /// The texts of a system turn, each its own part; bookkeeping of coding clients is left out.
 pub(super) fn texts<'r>(cx: &mut Context<'r>, turn: &'r Turn<'r>, place: &str) -> Vec<Piece<'r>> {
@@ -143,34 +143,11 @@ pub(super) fn result<'r>(
     Ok((joined, found))
 }
 
-/// `args` of a call: the arguments' own text where it is one object. What is none cannot be sent, and the caller cannot
-/// repair its history, so it is wrapped.
+/// `args` of a call.
 pub(super) fn args<'r>(cx: &mut Context<'r>, call: &'r ToolCall<'r>) -> Cow<'r, str> {
-    if call.kind == ToolKind::Custom {
-        let text = match &call.arguments {
-            Arguments::Escaped(text) => text.borrowed(),
-            Arguments::Json(raw) => JsonStr::owned(raw.get()),
-        };
-        return wrapped("input", &text);
+    let (text, wrapped) = call.object();
+    if wrapped {
+        cx.losses.approx("tool_calls.arguments");
     }
-    let text = call.arguments.text();
-    if text.trim().is_empty() {
-        return Cow::Borrowed("{}");
-    }
-    if is_object(&text) {
-        return text;
-    }
-    cx.losses.approx("tool_calls.arguments");
-    wrapped("_invalid_arguments", &JsonStr::owned(&text))
-}
-
-fn wrapped<'r>(key: &str, text: &JsonStr<'_>) -> Cow<'r, str> {
-    let mut out = Vec::new();
-    object(&mut out, |o| o.str(key, text));
-    Cow::Owned(String::from_utf8(out).unwrap_or_default())
-}
-
-/// Is `text` one JSON object and nothing else?
-pub(in super::super) fn is_object(text: &str) -> bool {
-    serde_json::from_str::<&RawValue>(text.trim()).is_ok_and(|raw| kind(raw) == JsonKind::Object)
+    text
 }

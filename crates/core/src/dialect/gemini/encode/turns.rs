@@ -11,7 +11,9 @@ use super::Context;
 use super::parts;
 use super::piece::{Content, Kind, Piece, Response, Speaker};
 use crate::hub::opaque::is_sealed;
-use crate::hub::{Aliases, Opaque, OpaqueKind, Part, Reasoning, Role, ToolCall, ToolResult, Turn, Untranslatable};
+use crate::hub::{
+    Aliases, Calls, Opaque, OpaqueKind, Part, Reasoning, Role, ToolCall, ToolResult, Turn, Untranslatable,
+};
 use crate::json::{JsonStr, Members, Obj, elements};
 
 /// What opens a conversation that the caller began with the assistant's words.
@@ -29,29 +31,12 @@ pub(super) struct Conversation<'r> {
     repeats: BTreeMap<String, u64>,
 }
 
-/// The calls of consecutive assistant turns, waiting for their responses.
-#[derive(Debug, Default)]
-struct Calls<'r> {
-    list: Vec<Asked<'r>>,
-    /// The caller's id: which calls have it, and how many of them are answered.
-    by_id: BTreeMap<String, (Vec<usize>, usize)>,
-}
-
+/// A call as sent, and its response once it is there.
 #[derive(Debug)]
 struct Asked<'r> {
     name: JsonStr<'r>,
     id: Option<JsonStr<'r>>,
     answer: Option<Response<'r>>,
-}
-
-impl<'r> Calls<'r> {
-    /// The first unanswered call of that id, else the last one (a second result replaces the first).
-    fn answer(&mut self, id: &JsonStr<'_>) -> Option<&mut Asked<'r>> {
-        let (calls, answered) = self.by_id.get_mut(id.text().as_ref())?;
-        let at = calls.get(*answered).or(calls.last())?;
-        *answered += 1;
-        self.list.get_mut(*at)
-    }
 }
 
 impl<'r> Conversation<'r> {
@@ -88,7 +73,7 @@ impl<'r> Conversation<'r> {
     }
 
     /// Consecutive assistant turns: one model content.
-    fn assistant(&mut self, cx: &mut Context<'r>, turns: &'r [Turn<'r>]) -> Calls<'r> {
+    fn assistant(&mut self, cx: &mut Context<'r>, turns: &'r [Turn<'r>]) -> Calls<Asked<'r>> {
         let mut calls = Calls::default();
         let mut pieces = Vec::new();
         for turn in turns {
@@ -126,7 +111,7 @@ impl<'r> Conversation<'r> {
         calls
     }
 
-    fn call(&mut self, cx: &mut Context<'r>, call: &'r ToolCall<'r>, calls: &mut Calls<'r>) -> Piece<'r> {
+    fn call(&mut self, cx: &mut Context<'r>, call: &'r ToolCall<'r>, calls: &mut Calls<Asked<'r>>) -> Piece<'r> {
         let known = ["extra_content", "function.thought_signature", "provider_specific_fields"];
         for (key, _) in call.ext.iter().filter(|(key, _)| call.opaque.is_none() || !known.contains(&key.as_ref())) {
             cx.losses.drop(format!("tool_calls.{key}"));
@@ -135,8 +120,7 @@ impl<'r> Conversation<'r> {
         let id = self.id(cx, &call.id);
         let signature = own(cx, call.opaque.as_ref());
         let args = parts::args(cx, call);
-        calls.by_id.entry(call.id.text().into_owned()).or_default().0.push(calls.list.len());
-        calls.list.push(Asked { name: name.clone(), id: id.clone(), answer: None });
+        calls.push(&call.id, Asked { name: name.clone(), id: id.clone(), answer: None });
         Piece { kind: Kind::Call { name, id, args }, signature }
     }
 
@@ -159,7 +143,7 @@ impl<'r> Conversation<'r> {
         &mut self,
         cx: &mut Context<'r>,
         range: std::ops::Range<usize>,
-        calls: &mut Calls<'r>,
+        calls: &mut Calls<Asked<'r>>,
     ) -> Result<(), Untranslatable> {
         let turns: &'r [Turn<'r>] = cx.request.turns.get(range.clone()).unwrap_or_default();
         let mut pieces = Vec::new();
@@ -231,7 +215,7 @@ fn place_result<'r>(
     cx: &mut Context<'r>,
     result: &'r ToolResult<'r>,
     place: &str,
-    calls: &mut Calls<'r>,
+    calls: &mut Calls<Asked<'r>>,
 ) -> Result<Vec<Piece<'r>>, Untranslatable> {
     cx.leftovers("tool_result", &result.ext);
     let (text, media) = parts::result(cx, result, place)?;
@@ -268,8 +252,8 @@ fn place_result<'r>(
 }
 
 /// The responses of `calls`, as many as calls; one that nobody gave would be a 400.
-fn responses<'r>(cx: &mut Context<'r>, calls: &mut Calls<'r>) -> Vec<Piece<'r>> {
-    let responses = calls.list.drain(..).map(|asked| {
+fn responses<'r>(cx: &mut Context<'r>, calls: &mut Calls<Asked<'r>>) -> Vec<Piece<'r>> {
+    let responses = calls.drain().map(|asked| {
         let response = asked.answer.unwrap_or_else(|| {
             cx.losses.approx(format!("{}.tool_result", cx.turns));
             Response {

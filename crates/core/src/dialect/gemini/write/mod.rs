@@ -9,7 +9,7 @@ use crate::json::{JsonStr, Obj};
 
 use super::wire::encoded;
 
-pub use reply::{encode_reply, unsound_call};
+pub use reply::encode_reply;
 pub use stream::StreamEncoder;
 
 /// The word for a stop: <https://ai.google.dev/api/generate-content#FinishReason>. An upstream that speaks this dialect

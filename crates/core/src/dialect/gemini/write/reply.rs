@@ -1,13 +1,11 @@
 //! A whole reply: <https://ai.google.dev/api/generate-content#v1beta.GenerateContentResponse>.
 
-use http::StatusCode;
-
-use super::super::encode::is_object;
 use crate::dialect::ReplyContext;
-use crate::hub::{Block, Citation, ErrorKind, Failure, Opaque, Place, Reply, Stop, StopReason, ToolKind};
+use crate::hub::arguments::is_sound;
+use crate::hub::{Block, Citation, Opaque, Place, Reply, Stop, StopReason, ToolKind};
 use crate::json::{Arr, JsonStr, Obj, object, one_line};
 
-/// Encodes a whole reply. A call whose arguments are no JSON object is left out; see [`unsound_call`].
+/// Encodes a whole reply. A call whose arguments are no JSON object is left out; see [`unsound_call`](crate::hub::arguments::unsound_call).
 pub fn encode_reply(reply: &Reply, context: &ReplyContext) -> Vec<u8> {
     let mut out = Vec::with_capacity(1024);
     let mut said = String::new();
@@ -152,35 +150,6 @@ pub(super) fn args(kind: ToolKind, arguments: &JsonStr<'_>, o: &mut Obj<'_>) {
         ToolKind::Function if text.trim().is_empty() => o.raw("args", "{}"),
         ToolKind::Function => o.raw("args", &one_line(text.trim())),
     }
-}
-
-/// The failure to answer with when a call cannot be said in this dialect: `args` must be an object. A call that the token
-/// limit cut short is no failure: it is left out, and the reply says `MAX_TOKENS`.
-pub fn unsound_call(reply: &Reply) -> Option<Failure> {
-    let cut =
-        reply.stop.as_ref().is_some_and(|s| matches!(s.reason, StopReason::MaxTokens | StopReason::ContextWindow));
-    let name = reply.blocks.iter().find_map(|b| match b {
-        Block::ToolCall { name, kind: ToolKind::Function, arguments, .. } if !is_sound(arguments) => Some(name.text()),
-        Block::Reasoning { .. }
-        | Block::Image { .. }
-        | Block::Redacted { .. }
-        | Block::Refusal(_)
-        | Block::Text { .. }
-        | Block::ToolCall { .. } => None,
-    })?;
-    (!cut).then(|| unsound(&name))
-}
-
-/// The failure for a call of `name` whose arguments are no object.
-pub(super) fn unsound(name: &str) -> Failure {
-    let message = format!("the model called the tool `{name}` with arguments that are not a JSON object");
-    Failure::upstream(ErrorKind::BadAnswer, StatusCode::BAD_GATEWAY, message)
-}
-
-/// Can `arguments` be `args`? Nothing at all stands for `{}`.
-pub(super) fn is_sound(arguments: &JsonStr<'_>) -> bool {
-    let text = arguments.text();
-    text.trim().is_empty() || is_object(&text)
 }
 
 /// An id for a call whose upstream gave none.

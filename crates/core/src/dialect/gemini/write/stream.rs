@@ -4,8 +4,9 @@
 //! nothing but `data:` lines with a space, and blank lines: no comment, no event name, no `[DONE]` (pitfalls 61 and 154).
 
 use super::super::error::encode_error;
-use super::reply::{args, carried, image, is_sound, minted, unsound};
+use super::reply::{args, carried, image, minted};
 use crate::dialect::ReplyContext;
+use crate::hub::arguments::{is_sound, unsound};
 use crate::hub::{BlockStart, Citation, Delta, Event, Failure, Place, Stop, StopReason, ToolKind, Usage};
 use crate::json::{JsonStr, Obj, object};
 

@@ -178,7 +178,7 @@ impl<'r> Encoder<'r> {
             }
             MediaSource::Url(url) => Link::Url(url.borrowed()),
             MediaSource::Blocks(_) | MediaSource::File(_) | MediaSource::Other(_) | MediaSource::Text(_) => {
-                return Err(foreign(path, "image"));
+                return Err(Untranslatable::unreachable(path, "image"));
             }
         };
         let detail = image.detail.as_ref().map(JsonStr::borrowed);
@@ -208,18 +208,18 @@ impl<'r> Encoder<'r> {
             }
             MediaSource::Blocks(parts) => {
                 self.mark(document.cache);
-                out.extend(title.map(|t| Piece::plain(headed(t, None))));
+                out.extend(title.map(|t| Piece::plain(media::headed(t, None))));
                 for (n, part) in parts.iter().enumerate() {
                     self.piece(part, &format!("{path}.source.content[{n}]"), out)?;
                 }
             }
             MediaSource::Text(text) => {
                 let cache = self.mark(document.cache);
-                let text = title.map_or_else(|| text.borrowed(), |title| headed(title, Some(text)));
+                let text = title.map_or_else(|| text.borrowed(), |title| media::headed(title, Some(text)));
                 out.push(Piece::Text { text, cache });
             }
             MediaSource::File(_) | MediaSource::Other(_) | MediaSource::Url(_) => {
-                return Err(foreign(path, "document"));
+                return Err(Untranslatable::unreachable(path, "document"));
             }
         }
         Ok(())
@@ -280,18 +280,4 @@ impl<'r> Encoder<'r> {
         let name = self.aliases.name(&call.name, NAME_LIMIT);
         Call { id: self.id(&call.id), name, arguments, answer: None }
     }
-}
-
-/// A title line over a text.
-fn headed(title: &JsonStr<'_>, text: Option<&JsonStr<'_>>) -> JsonStr<'static> {
-    let mut out = title.clone().into_owned();
-    if let Some(text) = text {
-        out.push(&JsonStr::escape("\n\n"));
-        out.push(text);
-    }
-    out
-}
-
-fn foreign(path: &str, what: &str) -> Untranslatable {
-    Untranslatable::new(format!("{path}.source"), format!("the target cannot reach this {what}; send its data"))
 }

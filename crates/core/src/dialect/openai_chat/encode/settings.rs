@@ -1,12 +1,8 @@
 //! The scalar members: limits, sampling, reasoning, output format, identity, stream.
 
-use std::fmt::Write;
-
-use sha2::{Digest, Sha256};
-
 use crate::dialect::openai_chat::wire::{maybe, members, nested, pairs};
-use crate::hub::{Effort, OutputFormat, ReasoningMode, ToolChoice, Untranslatable, schema};
-use crate::json::{JsonStr, Kind, Members, Obj, RawValue, kind};
+use crate::hub::{Effort, OutputFormat, ReasoningMode, ToolChoice, Untranslatable, digest, history, schema};
+use crate::json::{JsonStr, Kind, Obj, RawValue, kind};
 use crate::provider::{LimitField, StreamUsage};
 
 use super::Encoder;
@@ -271,7 +267,7 @@ impl Encoder<'_> {
         if fits || self.own {
             o.str(field, id);
         } else {
-            o.text(field, &hex(text.as_bytes()));
+            o.text(field, &digest(&text));
         }
     }
 
@@ -323,7 +319,7 @@ impl Encoder<'_> {
                     return Err(Untranslatable::new("mcp_servers", "the target cannot call MCP servers"));
                 }
                 "speed" if JsonStr::from_raw(raw).is_some_and(|s| s == "fast") => self.speed(o),
-                "thread" if continues(raw) => {
+                "thread" if history::continues(raw) => {
                     return Err(Untranslatable::new("thread", "a thread of another provider cannot be continued"));
                 }
                 _ => self.losses.drop(key.clone().into_owned()),
@@ -361,22 +357,9 @@ impl Encoder<'_> {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(64);
-    for byte in Sha256::digest(bytes) {
-        // Writing to a string cannot fail.
-        let _ = write!(out, "{byte:02x}");
-    }
-    out
-}
-
 /// Does the choice demand a call?
 pub(super) fn forced(choice: Option<&ToolChoice<'_>>) -> bool {
     matches!(choice, Some(ToolChoice::Any | ToolChoice::Named { .. } | ToolChoice::Allowed { required: true, .. }))
-}
-
-fn continues(raw: &RawValue) -> bool {
-    Members::of(raw).ok().and_then(|m| m.get("type")).and_then(JsonStr::from_raw).is_some_and(|t| t == "continue")
 }
 
 fn number(raw: &RawValue) -> Option<f64> {

@@ -2,9 +2,10 @@
 
 use crate::dialect::openai_chat::wire::{NAME_LIMIT, maybe, maybe_raw, members, nested, pairs};
 use crate::hub::{
-    CacheMark, Documented, ReasoningMode, Tool, ToolChoice, ToolKind, Untranslatable, free_text, schema as hub_schema,
+    CacheMark, Documented, ReasoningMode, Tool, ToolChoice, ToolKind, Untranslatable, described, free_text,
+    schema as hub_schema,
 };
-use crate::json::{Arr, Ext, JsonStr, Members, Obj, RawValue, elements};
+use crate::json::{Arr, JsonStr, Members, Obj, RawValue};
 use crate::provider::ForcedChoice;
 
 use super::settings::forced;
@@ -63,7 +64,7 @@ impl<'r> Encoder<'r> {
                 }
                 Some(Offer::Function {
                     name,
-                    description: self.described(description.as_ref(), ext),
+                    description: described(description.as_ref(), ext, &mut self.losses),
                     schema: schema.as_deref(),
                     strict: *strict,
                     cache: *cache,
@@ -98,28 +99,6 @@ impl<'r> Encoder<'r> {
         }
         self.losses.drop(format!("tools.{kind}"));
         Ok(None)
-    }
-
-    /// The description, with the examples a foreign definition carries; everything else it carries is named.
-    fn described(&mut self, description: Option<&'r JsonStr<'r>>, ext: &Ext<'_>) -> Option<JsonStr<'r>> {
-        let mut text = description.map(JsonStr::borrowed);
-        for (key, raw) in ext {
-            match elements(raw) {
-                Ok(examples) if key == "input_examples" => {
-                    self.losses.approx("tools.input_examples");
-                    let text = text.get_or_insert_default();
-                    if !text.is_empty() {
-                        text.push(&JsonStr::escape("\n\n"));
-                    }
-                    text.push(&JsonStr::escape("Examples of the input:"));
-                    for example in examples {
-                        text.push(&JsonStr::owned(&format!("\n{}", example.get())));
-                    }
-                }
-                _ => self.losses.drop(format!("tools.{key}")),
-            }
-        }
-        text
     }
 
     fn write_tool(&mut self, offer: &Offer<'r>, a: &mut Arr<'_>) {

@@ -1,11 +1,7 @@
 //! The scalar members: limits, sampling, reasoning, output format, identity.
 
-use std::fmt::Write;
-
-use sha2::{Digest, Sha256};
-
-use crate::hub::{Effort, OutputFormat, ReasoningMode, Untranslatable, schema};
-use crate::json::{JsonStr, Kind, Members, Obj, RawValue, kind};
+use crate::hub::{Effort, OutputFormat, ReasoningMode, Untranslatable, digest, history, schema};
+use crate::json::{JsonStr, Kind, Obj, kind};
 
 use super::super::wire::ENCRYPTED;
 use super::Encoder;
@@ -212,7 +208,7 @@ impl Encoder<'_> {
         if text.len() <= MAX_USER {
             o.str("safety_identifier", id);
         } else {
-            o.text("safety_identifier", &hex(text.as_bytes()));
+            o.text("safety_identifier", &digest(&text));
         }
     }
 
@@ -252,7 +248,7 @@ impl Encoder<'_> {
                 "audio" | "modalities" => {
                     return Err(Untranslatable::new(key.clone().into_owned(), "the target does not answer in audio"));
                 }
-                "thread" if continues(raw) => {
+                "thread" if history::continues(raw) => {
                     return Err(Untranslatable::new("thread", "a thread of another provider cannot be continued"));
                 }
                 _ if kind(raw) == Kind::Null => {}
@@ -261,17 +257,4 @@ impl Encoder<'_> {
         }
         Ok(())
     }
-}
-
-fn continues(raw: &RawValue) -> bool {
-    Members::of(raw).ok().and_then(|m| m.get("type")).is_some_and(|t| t.get() == "\"continue\"")
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(64);
-    for byte in Sha256::digest(bytes) {
-        // Writing to a string cannot fail.
-        let _ = write!(out, "{byte:02x}");
-    }
-    out
 }

@@ -1,7 +1,7 @@
 //! Tools, the choice between them, and parallelism.
 
-use crate::hub::{Documented, Tool, ToolChoice, ToolKind, Untranslatable, schema};
-use crate::json::{Arr, JsonStr, Members, Obj, RawValue, elements};
+use crate::hub::{Documented, Tool, ToolChoice, ToolKind, Untranslatable, described, schema};
+use crate::json::{Arr, JsonStr, Members, Obj, RawValue};
 
 use super::super::wire::NAME_LIMIT;
 use super::Encoder;
@@ -79,7 +79,7 @@ impl<'r> Encoder<'r> {
                     if cache.is_some() {
                         self.losses.drop("cache_control");
                     }
-                    Offer::Function(tool, self.described(description.as_ref(), ext))
+                    Offer::Function(tool, described(description.as_ref(), ext, &mut self.losses))
                 }
                 Tool::Custom { .. } if self.lacks("custom") => {
                     let what = "the target has no free-text tools";
@@ -108,25 +108,6 @@ impl<'r> Encoder<'r> {
         }
         self.losses.drop(format!("tools.{kind}"));
         Ok(None)
-    }
-
-    /// The description, with the examples a foreign definition carries; everything else it carries is named.
-    fn described(&mut self, description: Option<&'r JsonStr<'r>>, ext: &crate::json::Ext<'_>) -> Option<JsonStr<'r>> {
-        let mut text = description.map(JsonStr::borrowed);
-        for (key, raw) in ext {
-            match elements(raw) {
-                Ok(examples) if key == "input_examples" => {
-                    self.losses.approx("tools.input_examples");
-                    let text = text.get_or_insert_default();
-                    text.push(&JsonStr::written("\\n\\nExamples of the input:"));
-                    for example in examples {
-                        text.push(&JsonStr::owned(&format!("\n{}", example.get())));
-                    }
-                }
-                _ => self.losses.drop(format!("tools.{key}")),
-            }
-        }
-        text
     }
 
     fn write_offer(&mut self, offer: &Offer<'r>, a: &mut Arr<'_>) {

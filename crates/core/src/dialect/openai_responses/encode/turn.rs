@@ -279,7 +279,7 @@ impl<'r> Encoder<'r> {
             MediaSource::Url(url) => Source::Url(url.borrowed()),
             MediaSource::File(id) if self.same_family() => Source::File(id.borrowed()),
             MediaSource::Blocks(_) | MediaSource::File(_) | MediaSource::Other(_) | MediaSource::Text(_) => {
-                return Err(foreign(place, "image"));
+                return Err(Untranslatable::unreachable(place, "image"));
             }
         };
         let detail = image.detail.as_ref().map(JsonStr::borrowed);
@@ -305,20 +305,20 @@ impl<'r> Encoder<'r> {
                 Source::data(media_type, data)
             }
             MediaSource::Blocks(parts) => {
-                out.extend(title.map(|t| Piece::text(headed(t, None))));
+                out.extend(title.map(|t| Piece::text(media::headed(t, None))));
                 for (n, part) in parts.iter().enumerate() {
                     self.piece(part, &format!("{place}.source.content[{n}]"), out)?;
                 }
                 return Ok(());
             }
             MediaSource::Text(text) => {
-                let text = title.map_or_else(|| text.borrowed(), |title| headed(title, Some(text)));
+                let text = title.map_or_else(|| text.borrowed(), |title| media::headed(title, Some(text)));
                 out.push(Piece::Text { text, cache });
                 return Ok(());
             }
             MediaSource::Url(url) => Source::Url(url.borrowed()),
             MediaSource::File(id) if self.same_family() => Source::File(id.borrowed()),
-            MediaSource::File(_) | MediaSource::Other(_) => return Err(foreign(place, "document")),
+            MediaSource::File(_) | MediaSource::Other(_) => return Err(Untranslatable::unreachable(place, "document")),
         };
         out.push(Piece::File { name, source, cache });
         Ok(())
@@ -422,18 +422,4 @@ fn mark_error(pieces: &mut Vec<Piece<'_>>) {
         }
         _ => pieces.insert(0, Piece::text(JsonStr::written("Error: the tool failed"))),
     }
-}
-
-/// A title line over a text.
-fn headed(title: &JsonStr<'_>, text: Option<&JsonStr<'_>>) -> JsonStr<'static> {
-    let mut out = title.clone().into_owned();
-    if let Some(text) = text {
-        out.push(&JsonStr::written("\\n\\n"));
-        out.push(text);
-    }
-    out
-}
-
-fn foreign(place: &str, what: &str) -> Untranslatable {
-    Untranslatable::new(format!("{place}.source"), format!("the target cannot reach this {what}; send its data"))
 }
