@@ -66,7 +66,10 @@ fn what_is_kept_on_disk_survives_a_restart() {
     let dir = crate::gateway::Dir::new();
     let data = dir.path().join("data");
     std::fs::create_dir_all(&data).unwrap();
-    std::fs::copy(gateway.dir.path().join("data/responses.db"), data.join("responses.db")).unwrap();
+    // With what SQLite has beside it: the newest entries may be there.
+    for file in std::fs::read_dir(gateway.dir.path().join("data")).unwrap().flatten() {
+        std::fs::copy(file.path(), data.join(file.file_name())).unwrap();
+    }
     dir.write("apex.toml", &config);
     let again = Gateway::start_in(dir, &["--listen", "127.0.0.1:0"]);
     let second = ask(&again, &format!(r#""input":"second","previous_response_id":"resp_{id}""#));

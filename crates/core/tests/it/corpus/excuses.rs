@@ -53,6 +53,12 @@ pub(super) const EXCUSES: &[Excuse] = &[
         check: "text",
         why: "a picture or a sound in the answer is named in the text, not sent",
     },
+    Excuse {
+        ids: &["3e38072c07a8e2d7", "1d943d48c9777a88"],
+        clients: &[Dialect::Anthropic, Dialect::Cohere],
+        check: "text",
+        why: "a picture that a tool made is named in the text, not sent",
+    },
 ];
 
 /// The place in the list of what excuses this.
