@@ -216,6 +216,27 @@ mod tests {
         }
     }
 
+    /// `docs/connect.md` is what the command prints; `APEX_GOLDEN=write` writes it anew.
+    #[test]
+    fn the_document_is_what_is_printed() {
+        let mut text = String::from(
+            "# Settings of clients\n\nWhat `apex-ai-proxy connect NAME` prints for each client, as a test keeps it. What works \
+             with each of them is in [clients.md](clients.md).\n",
+        );
+        for client in CLIENTS {
+            let mut asked = asked(client.name);
+            asked.url = "http://127.0.0.1:8787".to_owned();
+            let printed = shown(client, &asked);
+            let _ = write!(text, "\n## {}\n\n```text\n{printed}```\n", client.name);
+        }
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/connect.md");
+        if std::env::var("APEX_GOLDEN").is_ok_and(|v| v == "write") {
+            fs::write(&file, &text).unwrap();
+        }
+        let has = fs::read_to_string(&file).unwrap_or_default().replace("\r\n", "\n");
+        assert_eq!(has, text, "run with APEX_GOLDEN=write and read the difference");
+    }
+
     #[test]
     fn what_was_there_is_kept_and_copied() {
         let home = std::env::temp_dir().join(format!("apex-connect-{}", std::process::id()));
