@@ -13,7 +13,8 @@ use crate::gateway::{Raw, STREAM, event, local, status, upstream};
 use crate::scripted::{Client, Scripted, post};
 
 const PACE: Duration = Duration::from_millis(20);
-const MOST: Duration = Duration::from_millis(20);
+/// What a stream may be held up is this part of the time that the huge request takes: a busy machine slows down both.
+const PART: u32 = 8;
 const TRIES: usize = 3;
 
 /// How late the deltas of one stream were, from the upstream's write to the client's read.
@@ -134,7 +135,8 @@ fn another_program(runs: Duration) {
     }
 }
 
-/// The one test of this folder with a verdict about milliseconds. A busy machine is given three tries.
+/// Read on the stream's thread, the huge request would hold it up for most of the time it takes. The verdict is about
+/// that part, not about milliseconds; a pause of the machine is given three tries.
 #[test]
 fn sixty_mebibytes_beside_a_stream() {
     let (address, sent) = paced();
@@ -144,7 +146,7 @@ fn sixty_mebibytes_beside_a_stream() {
     both.upstream.on_path("/chat/completions", Script::json(200, answer));
     let request = post("/v1/messages", &conversation(), "");
 
-    let mut best = Duration::MAX;
+    let mut told = Vec::new();
     for number in 1..=TRIES {
         let alone = delays(&both, &sent, || another_program(Duration::from_secs(4)));
         let begun = Instant::now();
@@ -172,12 +174,13 @@ fn sixty_mebibytes_beside_a_stream() {
             beside.worst(),
             beside.0.len(),
         );
-        best = best.min(more);
-        if best < MOST {
+        told.push((more, took));
+        if more < took / PART {
             break;
         }
     }
     let received = both.upstream.requests();
     assert!(received.iter().all(|r| r.body_len > 55 << 20), "translated whole");
-    assert!(best < MOST, "a stream is held up by {best:?} in the best of {TRIES} tries");
+    let held_up = |(more, took): &(Duration, Duration)| *more >= *took / PART;
+    assert!(!told.iter().all(held_up), "a stream is held up by (of the time it took): {told:?}");
 }
