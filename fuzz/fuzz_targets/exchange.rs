@@ -129,6 +129,7 @@ impl Watch {
                     assert!(self.replied && !bytes.is_empty(), "bytes before the head, or none");
                     self.emitted += bytes.len() as u64;
                 }
+                Step::Recall(_) | Step::Keep(_) => panic!("replies are kept, which nothing here configures"),
                 Step::Finish { record, .. } => {
                     self.finished = true;
                     self.status = record.status;

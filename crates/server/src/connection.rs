@@ -53,7 +53,7 @@ pub(crate) async fn run(native: Native, tcp: TcpStream, address: SocketAddr, tls
             .max_local_error_reset_streams(MAX_ERROR_RESETS);
         let native = native.clone();
         let watch = watch.clone();
-        let service = service_fn(move |request| answer(native.clone(), peer, watch.clone(), &checks, request));
+        let service = service_fn(move |request| answer(native.clone(), peer, &watch, &checks, request));
         obey(builder.serve_connection(io, service), member.watch(), http2::Connection::graceful_shutdown).await;
     } else {
         let mut builder = http1::Builder::new();
@@ -61,7 +61,7 @@ pub(crate) async fn run(native: Native, tcp: TcpStream, address: SocketAddr, tls
         if limits.headers > DEFAULT_HEADERS {
             builder.max_headers(limits.headers);
         }
-        let service = service_fn(|request| answer(native.clone(), peer, watch.clone(), &checks, request));
+        let service = service_fn(|request| answer(native.clone(), peer, watch, &checks, request));
         obey(builder.serve_connection(io, service), watch, http1::Connection::graceful_shutdown).await;
     }
 }
@@ -115,7 +115,7 @@ async fn obey<C: Future<Output = hyper::Result<()>>>(connection: C, watch: &Watc
 fn answer(
     native: Native,
     peer: Peer,
-    watch: Rc<Watch>,
+    watch: &Rc<Watch>,
     checks: &Checks,
     request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response<Reply>, Infallible>> + use<> {
