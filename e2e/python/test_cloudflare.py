@@ -19,17 +19,17 @@ PLACES = [
     ("deepseek-v4-pro#deepseek", "deepseek/chat/completions", None),
     ("llama-4#cerebras", "cerebras/chat/completions", None),
     ("command-a#cohere", "compat/chat/completions", "cohere/command-a"),
-    ("sonar#perplexity-ai", "perplexity-ai/chat/completions", None),
+    ("sonar#perplexity-ai", "perplexity-ai/v1/responses", None),
     ("gpt-4#azure-openai", "azure-openai/scripted/gpt-4/chat/completions?api-version=2024-02-01", None),
     ("qwen/qwen3#openrouter", "openrouter/v1/chat/completions", None),
     ("@cf/meta/llama#workers-ai", "workers-ai/v1/chat/completions", None),
 ]
 
-# Where a Messages client goes instead: to the provider's richest dialect.
+# Where a Messages client goes instead: to its own dialect, or to the provider's richest.
 RICHEST = {
     "openai/chat/completions": "openai/responses",
     "grok/v1/chat/completions": "grok/v1/responses",
-    "perplexity-ai/chat/completions": "perplexity-ai/v1/responses",
+    "openrouter/v1/chat/completions": "openrouter/v1/messages",
 }
 WAYS = [("openai", *way) for way in PLACES] + [
     # Cohere's own dialect has a path, and names without a prefix.
