@@ -45,6 +45,7 @@ const REASONS = [
   ['Thinking and the user id have a counterpart', 'openai json', '^sent\\.(reasoning_effort|safety_identifier)$'],
   ['Any tool means any tool', 'messages: tools', '^sent\\.tool_choice$'],
   ["A tool's schema stays what it is, a property named `title` included", 'messages: tools', '^sent\\.tools'],
+  ['OpenAI refuses a tool whose schema has no properties: it gets an empty list of them', 'messages: tool_choice tool', '^sent\\.tools.*\\.properties$'],
 ].map(([why, request, what]) => ({ why, request: new RegExp(request), what: new RegExp(what), found: [] }));
 
 test('the list of differences from the original is true and complete', async () => {
