@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::header::{HeaderMap, HeaderValue};
 use http::{StatusCode, response};
 
-use super::bad_answer;
+use super::failure::bad_answer;
 use super::replying::{Dressing, Progressed, failed};
 use super::start::Planned;
 use crate::catalog::Catalog;

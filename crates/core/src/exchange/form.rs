@@ -4,10 +4,12 @@ use bytes::{Bytes, BytesMut};
 use http::{header, response};
 
 use super::collected::{Refusing, Translating};
+use super::dress::{is_json, is_stream};
+use super::failure::bad_answer;
 use super::pipe::Pipe;
 use super::replying::Dressing;
 use super::start::Planned;
-use super::{bad_answer, is_json, is_stream};
+
 use crate::dialect::{Dialect, StreamDecoder, StreamEncoder};
 use crate::hub::{Aliases, Failure, Named, StopReason, Usage};
 use crate::inflate::Inflate;

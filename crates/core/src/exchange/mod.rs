@@ -3,8 +3,11 @@
 //! The exchange never waits and never reads a clock. A host's driver does what [`Exchange::poll`] says and reports back
 //! through [`Exchange::handle`]; whatever happens, the last step is exactly one `Finish` with the record.
 
+mod attempt;
 mod bill;
 mod collected;
+mod dress;
+mod failure;
 mod form;
 mod input;
 mod pipe;
@@ -17,8 +20,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, StatusCode, Uri, Version, response};
+use http::header::{HeaderMap, HeaderName};
+use http::{StatusCode, Version, response};
 
 pub use input::{Body, Input, Outgoing, Reach, Step, TransportError, TransportErrorKind};
 
@@ -31,19 +34,17 @@ use crate::dialect::Dialect;
 use crate::headers;
 use crate::hub::{ErrorKind, Failure};
 use crate::provider::Via;
-use crate::record::line::millis;
-use crate::record::{Attempt, Outcome, Record};
+use crate::record::{Outcome, Record};
 use crate::redact;
 use crate::reply::{self, Whole};
 use crate::time::{Seed, Timestamp};
-use crate::trace_context::{TRACEPARENT, TRACESTATE};
+use attempt::Resend;
+use dress::{is_json, is_stream};
+use failure::{bad_answer, timeout};
 use form::Form;
 use recall::Waiting;
 use replying::{Progressed, Replying};
 use start::Planned;
-
-/// Attempts in all: one, and one more when a kept-alive connection turned out to be dead.
-const MAX_ATTEMPTS: usize = 2;
 
 /// One request on its way.
 #[derive(Debug)]
@@ -78,44 +79,6 @@ enum State {
     /// The upstream's body is coming.
     Body(Box<Replying>),
     Done,
-}
-
-/// A request that can be sent again.
-#[derive(Debug)]
-struct Resend {
-    origin: crate::url::Origin,
-    method: Method,
-    uri: Uri,
-    /// As a list: nothing is looked up in it, and it is seldom needed.
-    headers: Vec<(HeaderName, HeaderValue)>,
-    body: Bytes,
-    reach: Reach,
-}
-
-impl Resend {
-    /// What can be sent again of `outgoing`; not the client's own body on its way through.
-    fn of(outgoing: &Outgoing) -> Option<Self> {
-        let Body::Bytes(body) = &outgoing.body else { return None };
-        let head = &outgoing.head;
-        Some(Self {
-            origin: outgoing.origin.clone(),
-            method: head.method.clone(),
-            uri: head.uri.clone(),
-            headers: head.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
-            body: body.clone(),
-            reach: outgoing.reach,
-        })
-    }
-
-    fn outgoing(self) -> Outgoing {
-        let (mut head, ()) = http::Request::new(()).into_parts();
-        (head.method, head.uri) = (self.method, self.uri);
-        head.headers.reserve(self.headers.len());
-        for (name, value) in self.headers {
-            head.headers.append(name, value);
-        }
-        Outgoing { origin: self.origin, head, body: Body::Bytes(self.body), reach: self.reach }
-    }
 }
 
 impl Exchange {
@@ -180,21 +143,6 @@ impl Exchange {
                 );
             }
         }
-    }
-
-    fn on_unreachable(&mut self, error: &TransportError, now: Timestamp) {
-        self.attempt_over(now, Some(error.kind));
-        if error.stale
-            && self.record.attempts.len() < MAX_ATTEMPTS
-            && let Some(resend) = self.resend.take()
-        {
-            self.send(resend.outgoing(), now);
-            return;
-        }
-        self.record.error = Some(error.kind.as_str().to_owned());
-        self.record.detail = Some(error.detail.clone());
-        let (failure, outcome) = transport_failure(error);
-        self.fail(&failure, outcome, now);
     }
 
     fn on_head(&mut self, mut parts: response::Parts, now: Timestamp) {
@@ -301,9 +249,9 @@ impl Exchange {
                 self.fail_with(&failure, replying.error_head(), outcome, now);
                 return;
             }
-            self.emit(progressed.out, now);
+            self.emit(progressed.out);
             if let Some(last_words) = replying.fail(&failure, &self.record.request_id) {
-                self.emit(last_words.into(), now);
+                self.emit(last_words.into());
             }
             self.finish(outcome, true, now);
             return;
@@ -315,7 +263,7 @@ impl Exchange {
                 bill::tell(self.cost(true), &mut whole.parts.headers);
             }
             self.reply(whole.parts, now);
-            self.emit(whole.body, now);
+            self.emit(whole.body);
         } else {
             if progressed.commit && !self.replied {
                 let mut head = replying.take_head();
@@ -326,7 +274,7 @@ impl Exchange {
                 }
                 self.reply(head, now);
             }
-            self.emit(progressed.out, now);
+            self.emit(progressed.out);
         }
         match progressed.done {
             Some(outcome) => self.finish(outcome, false, now),
@@ -362,40 +310,6 @@ impl Exchange {
         }
     }
 
-    fn send(&mut self, mut outgoing: Outgoing, now: Timestamp) {
-        // A passthrough goes on as it came.
-        if let Some(span) = self.record.span.filter(|_| self.planned.is_some()) {
-            let headers = &mut outgoing.head.headers;
-            if let Some(parent) = span.header(self.record.attempts.len()) {
-                headers.insert(TRACEPARENT, parent);
-            }
-            if self.record.parent.is_none() {
-                // What a broken context says of its trace is void (W3C Trace Context, 4.3).
-                headers.remove(TRACESTATE);
-            }
-        }
-        self.trace(|| {
-            redact::head(
-                &format!("upstream {} {}", outgoing.head.method, redact::uri(&outgoing.head.uri)),
-                &outgoing.head.headers,
-            )
-        });
-        let (target, started) = (target(&outgoing), now.since(self.record.started));
-        self.record.attempts.push(Attempt { started, target, ..Attempt::default() });
-        self.sent_at = now;
-        self.state = State::Head;
-        self.steps.push_back(Step::Send(Box::new(outgoing)));
-    }
-
-    /// The latest attempt is over, if it was not yet.
-    fn attempt_over(&mut self, now: Timestamp, error: Option<TransportErrorKind>) {
-        let since = now.since(self.record.started);
-        if let Some(attempt) = self.record.attempts.last_mut().filter(|attempt| attempt.ended.is_none()) {
-            attempt.ended = Some(since);
-            attempt.error = error.map(TransportErrorKind::as_str);
-        }
-    }
-
     /// A failure that the client gets as a whole reply, or as the last words of a stream.
     fn fail(&mut self, failure: &Failure, outcome: Outcome, now: Timestamp) {
         self.record
@@ -416,7 +330,7 @@ impl Exchange {
         }
         self.dress(&mut parts.headers);
         self.reply(parts, now);
-        self.emit(body, now);
+        self.emit(body);
         self.finish(outcome, false, now);
     }
 
@@ -428,38 +342,6 @@ impl Exchange {
         true
     }
 
-    fn dressing(&self, now: Timestamp) -> replying::Dressing<'_> {
-        replying::Dressing { seed: self.seed, record: &self.record, created: now.as_secs() }
-    }
-
-    /// Puts our headers on a reply.
-    fn dress(&self, headers: &mut HeaderMap) {
-        let record = &*self.record;
-        for (name, text) in
-            [(PROVIDER, &record.provider), (MODEL, &record.upstream_model), (ADJUSTMENTS, &record.adjustments)]
-        {
-            if let Some(value) = text.as_ref().and_then(|text| HeaderValue::from_str(text).ok()) {
-                headers.insert(name, value);
-            }
-        }
-        if !record.attempts.is_empty() {
-            headers.insert(ATTEMPTS, headers::small(record.attempts.len()));
-        }
-        if let Some(upstream) = self.record.upstream_head {
-            let before = self.sent_at.since(self.record.started);
-            let mut timing = Vec::with_capacity(64);
-            timing.extend_from_slice(b"gateway;dur=");
-            millis(before, &mut timing);
-            timing.extend_from_slice(b", upstream;dur=");
-            millis(upstream.saturating_sub(before), &mut timing);
-            if let Ok(value) = HeaderValue::try_from(timing) {
-                headers.append(SERVER_TIMING, value);
-            }
-        }
-        reply::stamp(headers, self.dialect, &record.request_id);
-        self.cors.apply(headers);
-    }
-
     fn reply(&mut self, parts: response::Parts, now: Timestamp) {
         self.replied = true;
         self.record.status = parts.status.as_u16();
@@ -468,7 +350,7 @@ impl Exchange {
         self.steps.push_back(Step::Reply(parts));
     }
 
-    fn emit(&mut self, bytes: Bytes, _now: Timestamp) {
+    fn emit(&mut self, bytes: Bytes) {
         if !bytes.is_empty() {
             self.record.response_bytes += bytes.len() as u64;
             self.record.capture.response(&bytes);
@@ -496,65 +378,6 @@ impl Exchange {
     }
 }
 
-/// Origin and path of a request; queries carry keys.
-fn target(outgoing: &Outgoing) -> String {
-    let uri = &outgoing.head.uri;
-    let scheme = if outgoing.origin.secure { "https://" } else { "http://" };
-    match uri.authority() {
-        Some(authority) => [scheme, authority.as_str(), uri.path()].concat(),
-        None => [scheme, &outgoing.origin.authority(), uri.path()].concat(),
-    }
-}
-
-fn timeout(message: &str) -> Failure {
-    Failure::gateway(ErrorKind::Timeout, StatusCode::GATEWAY_TIMEOUT, "upstream_timeout", message)
-}
-
-fn bad_answer(message: &str) -> Failure {
-    Failure::gateway(ErrorKind::BadAnswer, StatusCode::BAD_GATEWAY, "upstream_protocol_error", message)
-}
-
-/// What a client is told of a transport error: kinds, never addresses.
-fn transport_failure(error: &TransportError) -> (Failure, Outcome) {
-    let unreachable = |message: &str| {
-        Failure::gateway(ErrorKind::Unavailable, StatusCode::BAD_GATEWAY, "upstream_unreachable", message)
-    };
-    match error.kind {
-        TransportErrorKind::ClientBody => (
-            Failure::gateway(
-                ErrorKind::InvalidRequest,
-                StatusCode::BAD_REQUEST,
-                "invalid_request",
-                "the request body did not arrive whole",
-            ),
-            Outcome::ClientGone,
-        ),
-        TransportErrorKind::Forbidden => (
-            Failure::gateway(
-                ErrorKind::Permission,
-                StatusCode::FORBIDDEN,
-                "host_not_allowed",
-                "this host may not be reached through this gateway",
-            ),
-            Outcome::Refused,
-        ),
-        TransportErrorKind::Protocol => (bad_answer("the upstream did not answer in HTTP"), Outcome::BadAnswer),
-        TransportErrorKind::Timeout => (timeout("the upstream could not be reached in time"), Outcome::UpstreamTimeout),
-        TransportErrorKind::Reset => {
-            (unreachable("the upstream closed the connection before it answered"), Outcome::UpstreamUnreachable)
-        }
-        TransportErrorKind::Connect | TransportErrorKind::Dns | TransportErrorKind::Tls => {
-            (unreachable("the upstream could not be reached"), Outcome::UpstreamUnreachable)
-        }
-    }
-}
-
-const PROVIDER: HeaderName = HeaderName::from_static("x-apex-provider");
-const MODEL: HeaderName = HeaderName::from_static("x-apex-model");
-const ADJUSTMENTS: HeaderName = HeaderName::from_static("x-apex-adjustments");
-const ATTEMPTS: HeaderName = HeaderName::from_static("x-apex-attempts");
-const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
-
 /// Where an upstream's own id of a request stands, the most telling first.
 static UPSTREAM_IDS: [HeaderName; 5] = [
     HeaderName::from_static("x-request-id"),
@@ -563,20 +386,3 @@ static UPSTREAM_IDS: [HeaderName; 5] = [
     HeaderName::from_static("apim-request-id"),
     HeaderName::from_static("cf-ray"),
 ];
-
-/// The media type of a reply, without parameters.
-fn media_type(headers: &HeaderMap) -> &str {
-    let text = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
-    text.split(';').next().unwrap_or("").trim()
-}
-
-/// Is a reply a stream of events by its type?
-fn is_stream(headers: &HeaderMap) -> bool {
-    media_type(headers).eq_ignore_ascii_case("text/event-stream")
-}
-
-/// Is it JSON of any kind?
-fn is_json(headers: &HeaderMap) -> bool {
-    let media_type = media_type(headers).as_bytes();
-    media_type.last_chunk::<4>().is_some_and(|end| end.eq_ignore_ascii_case(b"json"))
-}

@@ -51,7 +51,7 @@ impl Exchange {
     fn stored(&mut self, mut whole: Whole, now: Timestamp) {
         self.dress(&mut whole.parts.headers);
         self.reply(whole.parts, now);
-        self.emit(whole.body, now);
+        self.emit(whole.body);
         self.finish(Outcome::Completed, false, now);
     }
 

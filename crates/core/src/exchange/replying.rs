@@ -6,10 +6,11 @@ use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{StatusCode, response};
 
+use super::failure::{bad_answer, timeout};
 use super::form::{Form, Then, Whole as WholeForm};
 use super::pipe::{Pipe, Progress};
 use super::start::Planned;
-use super::{TransportError, TransportErrorKind, bad_answer, timeout};
+use super::{TransportError, TransportErrorKind};
 use crate::catalog::Timeouts;
 use crate::dialect;
 use crate::hub::{ErrorKind, Failure, Named, StopReason, Usage};

@@ -1,9 +1,8 @@
 //! How an exchange begins: with a planned request, a passthrough, or a refusal.
 
+use super::attempt::Resend;
 use super::bill::Bill;
-use super::{
-    Body, Bytes, Catalog, Dialect, Exchange, Outcome, Outgoing, Record, Resend, Seed, State, Timestamp, VecDeque,
-};
+use super::{Body, Bytes, Catalog, Dialect, Exchange, Outcome, Outgoing, Record, Seed, State, Timestamp, VecDeque};
 use http::StatusCode;
 use http::header::HeaderValue;
 use std::sync::Arc;
@@ -130,7 +129,7 @@ impl Exchange {
         let mut whole = reply::refuse(refusal, self.dialect, &self.record.request_id);
         self.dress(&mut whole.parts.headers);
         self.reply(whole.parts, now);
-        self.emit(whole.body, now);
+        self.emit(whole.body);
         self.finish(Outcome::Refused, false, now);
     }
 
@@ -169,7 +168,7 @@ impl Exchange {
         whole.parts.headers.insert(count::HEADER, HeaderValue::from_static("estimate"));
         self.dress(&mut whole.parts.headers);
         self.reply(whole.parts, now);
-        self.emit(whole.body, now);
+        self.emit(whole.body);
         self.finish(Outcome::Completed, false, now);
     }
 

@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 
-use super::{Path, Plan, Translation};
+use super::head::{Said, head, key_for};
+use super::way::{Path, url};
+use super::{Plan, Translation};
 use crate::admit::Ticket;
 use crate::catalog::Catalog;
 use crate::count;
@@ -76,7 +78,7 @@ pub fn plan(ticket: &mut Ticket, operation: Operation, body: &Bytes, catalog: &C
     let client = operation.dialect();
     let name = name::resolve(&client_model, ticket.mapping.as_ref(), catalog, client)?;
     let provider = catalog.providers.get(&name.provider).ok_or(Refusal::UrlNotBuildable)?;
-    let asked = super::key_for(&ticket.caller, provider, catalog).is_ok();
+    let asked = key_for(&ticket.caller, provider, catalog).is_ok();
     if asked && answers(provider, client, operation.path()) {
         return super::plan_body(ticket, operation, body, catalog).map(|plan| Counting::Ask(Box::new(plan)));
     }
@@ -92,8 +94,8 @@ pub fn plan(ticket: &mut Ticket, operation: Operation, body: &Bytes, catalog: &C
             .transpose()?;
         let endpoint = in_path.as_deref().unwrap_or(operation.path());
         let path = Path { operation, dialect, endpoint, compat: false, query: None };
-        let url = super::url(provider, &path, &name, catalog)?;
-        let head = super::head(ticket, provider, url, &headers, super::Said::Anew(dialect), catalog)?;
+        let url = url(provider, &path, &name, catalog)?;
+        let head = head(ticket, provider, url, &headers, Said::Anew(dialect), catalog)?;
         return Ok(Counting::Ask(Box::new(Plan {
             outgoing: super::outgoing(provider, head, body, catalog),
             provider: name.provider,

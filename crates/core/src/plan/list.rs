@@ -3,7 +3,7 @@
 use http::header::{self, HeaderValue};
 use http::{Method, request};
 
-use super::Path;
+use super::way::{Path, url};
 use crate::catalog::Catalog;
 use crate::credentials;
 use crate::dialect::Dialect;
@@ -37,7 +37,7 @@ pub fn ask(provider: &Provider, catalog: &Catalog) -> Option<Outgoing> {
     };
     let name = ModelRef { model: String::new(), provider: provider.id.clone(), resolved: "provider" };
     let path = Path { operation: Operation::Unlisted(dialect), dialect, endpoint: ENDPOINT, compat: false, query };
-    let uri = super::url(provider, &path, &name, catalog).ok()?;
+    let uri = url(provider, &path, &name, catalog).ok()?;
     let (mut head, ()) = http::Request::new(()).into_parts();
     head.method = Method::GET;
     dress(&mut head, provider, dialect, uri.authority()?.as_str(), catalog)?;

@@ -4,7 +4,8 @@
 use bytes::Bytes;
 use http::header;
 
-use super::{Path, Plan, relayed};
+use super::way::{Path, url};
+use super::{Plan, relayed};
 use crate::admit::Ticket;
 use crate::catalog::Catalog;
 use crate::dialect::Dialect;
@@ -36,7 +37,7 @@ pub(super) fn plan(
     serves(provider, operation, endpoint, catalog)?;
     let dialect = operation.dialect();
     let path = Path { operation, dialect, endpoint, compat: false, query: ticket.head.uri.query() };
-    let url = super::url(provider, &path, &name, catalog)?;
+    let url = url(provider, &path, &name, catalog)?;
     let sent = match &asked.model {
         Some(model) if *model != name.model => asked.with_model(body, &name.model)?,
         _ => body.clone(),
