@@ -299,6 +299,18 @@ pub enum ToolChoice<'a> {
     None,
 }
 
+impl ToolChoice<'_> {
+    /// A choice that OpenAI's dialects say in one word; none if it is another word.
+    pub fn word(word: &str) -> Option<Self> {
+        match word {
+            "any" | "required" => Some(Self::Any),
+            "auto" => Some(Self::Auto),
+            "none" => Some(Self::None),
+            _ => None,
+        }
+    }
+}
+
 /// Numbers as they were spelled.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sampling<'a> {

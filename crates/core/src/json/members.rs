@@ -184,6 +184,14 @@ impl<'a> Members<'a> {
         self.take(key).map(|raw| Self::of(raw).map_err(|e| e.under(key))).transpose()
     }
 
+    /// Takes an object that stays as it is written, a schema for example.
+    pub fn take_raw_object(&mut self, key: &str) -> Result<Option<&'a RawValue>, WireError> {
+        match self.take(key) {
+            Some(raw) if kind(raw) != Kind::Object => Err(WireError::new(key, NOT_AN_OBJECT)),
+            taken => Ok(taken),
+        }
+    }
+
     /// What nobody took, in order, `null` values included.
     pub fn into_rest(self) -> Ext<'a> {
         self.0

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::hub::{Request, Tool, ToolChoice};
-use crate::json::{Ext, Kind, Members, RawValue, WireError, kind};
+use crate::json::{Ext, Members, RawValue, WireError};
 
 use super::super::wire::keep;
 
@@ -37,10 +37,7 @@ fn tool(raw: &RawValue, strict: Option<bool>) -> Result<Tool<'_>, WireError> {
     let mut inner = m.take_object("function")?.ok_or_else(|| WireError::new("function", "missing required member"))?;
     let name = inner.need_str("name").map_err(under)?;
     let description = inner.take_str("description").map_err(under)?;
-    let schema = inner.take("parameters");
-    if schema.is_some_and(|s| kind(s) != Kind::Object) {
-        return Err(WireError::new("function.parameters", "expected an object"));
-    }
+    let schema = inner.take_raw_object("parameters").map_err(under)?;
     let mut ext = Ext::new();
     keep("function", inner, &mut ext);
     keep("", m, &mut ext);

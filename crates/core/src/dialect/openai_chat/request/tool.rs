@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::dialect::openai_chat::wire::{rest, rest_under};
 use crate::hub::{CacheMark, Request, Tool, ToolChoice, ToolKind};
-use crate::json::{Ext, JsonStr, Kind, Members, RawValue, WireError, kind};
+use crate::json::{Ext, JsonStr, Members, RawValue, WireError};
 
 use super::tag;
 
@@ -62,10 +62,7 @@ fn tool(raw: &RawValue) -> Result<Tool<'_>, WireError> {
 fn function<'a>(mut m: Members<'a>, cache: Option<CacheMark<'a>>, mut ext: Ext<'a>) -> Result<Tool<'a>, WireError> {
     let name = m.need_str("name")?;
     let description = m.take_str("description")?;
-    let schema = m.take("parameters");
-    if schema.is_some_and(|s| kind(s) != Kind::Object) {
-        return Err(WireError::new("parameters", "expected an object"));
-    }
+    let schema = m.take_raw_object("parameters")?;
     let strict = m.take_bool("strict")?;
     rest_under("function", m, &mut ext);
     Ok(Tool::Function { name, description, schema: schema.map(Cow::Borrowed), strict, cache, ext })
@@ -74,12 +71,7 @@ fn function<'a>(mut m: Members<'a>, cache: Option<CacheMark<'a>>, mut ext: Ext<'
 /// The choice; none if it is one we do not know, which the caller keeps raw.
 fn choice(raw: &RawValue) -> Result<Option<ToolChoice<'_>>, WireError> {
     if let Some(word) = JsonStr::from_raw(raw) {
-        return Ok(match word.text().as_ref() {
-            "any" | "required" => Some(ToolChoice::Any),
-            "auto" => Some(ToolChoice::Auto),
-            "none" => Some(ToolChoice::None),
-            _ => None,
-        });
+        return Ok(ToolChoice::word(&word.text()));
     }
     let mut m = Members::of(raw).map_err(|_| WireError::new("", "expected a string or an object"))?;
     // The deprecated form is a bare `{"name"}`.

@@ -200,10 +200,7 @@ fn described<'a>(lowered: &'static Lowered, m: &mut Members<'a>) -> Result<Tool<
 fn function<'a>(mut m: Members<'a>, namespace: Option<&JsonStr<'a>>) -> Result<Tool<'a>, WireError> {
     let name = flat_name(namespace, m.need_str("name")?);
     let description = m.take_str("description")?;
-    let schema = m.take("parameters");
-    if schema.is_some_and(|s| kind(s) != Kind::Object) {
-        return Err(WireError::new("parameters", "expected an object"));
-    }
+    let schema = m.take_raw_object("parameters")?;
     let schema = schema.map(Cow::Borrowed);
     // Every tool on the list is sent, deferred or not: leaving one out would hide it.
     m.take("defer_loading");
@@ -216,12 +213,7 @@ fn function<'a>(mut m: Members<'a>, namespace: Option<&JsonStr<'a>>) -> Result<T
 /// The choice; none if it is one the caller keeps raw.
 fn choice(raw: &RawValue) -> Result<Option<ToolChoice<'_>>, WireError> {
     if let Some(word) = JsonStr::from_raw(raw) {
-        return Ok(match word.text().as_ref() {
-            "any" | "required" => Some(ToolChoice::Any),
-            "auto" => Some(ToolChoice::Auto),
-            "none" => Some(ToolChoice::None),
-            _ => None,
-        });
+        return Ok(ToolChoice::word(&word.text()));
     }
     let mut m = Members::of(raw).map_err(|_| WireError::new("", "expected a string or an object"))?;
     let kind = m.need_text("type")?;
