@@ -9,6 +9,8 @@ use std::borrow::Cow;
 use bytes::{Bytes, BytesMut};
 use memchr::{memchr, memchr2, memrchr2};
 
+use crate::json::{Obj, object};
+
 /// Largest event, in bytes: base64 images and whole Responses objects travel in one.
 pub const MAX_EVENT: usize = 32 << 20;
 
@@ -235,6 +237,19 @@ impl Framer {
         let raw = self.pending.split().freeze();
         (!raw.is_empty()).then(|| Batch { raw, start: std::mem::take(&mut self.start) })
     }
+}
+
+/// Appends one event whose data is an object, its name told twice: SDKs skip events without an `event:` line and read `type`
+/// from the data.
+pub fn write_event(name: &str, out: &mut Vec<u8>, fill: impl FnOnce(&mut Obj<'_>)) {
+    out.extend_from_slice(b"event: ");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\ndata: ");
+    object(out, |o| {
+        o.text("type", name);
+        fill(o);
+    });
+    out.extend_from_slice(b"\n\n");
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::base64::bytes;
 use crate::json::{JsonStr, RawValue};
 
 /// The media type and the base64 text of a `data:` URL; none if it is another URL or not base64.
@@ -42,11 +43,24 @@ pub fn headed(title: &JsonStr<'_>, text: Option<&JsonStr<'_>>) -> JsonStr<'stati
     out
 }
 
-/// The image type the first bytes tell, read off their base64 form: what the bytes are counts, not what they were called.
-pub fn image_type(data: &JsonStr<'_>) -> Option<&'static str> {
-    let head: String = data.as_escaped().chars().filter(|c| *c != '\\').take(12).collect();
-    [("iVBORw0KGgo", "image/png"), ("/9j/", "image/jpeg"), ("R0lGOD", "image/gif"), ("UklGR", "image/webp")]
-        .into_iter()
-        .find(|(start, _)| head.starts_with(start))
-        .map(|(_, media_type)| media_type)
+/// The type that the first bytes show, read off their base64 form: what the bytes are counts, not what they were called
+/// (pitfall 127).
+pub fn shown_type(data: &JsonStr<'_>) -> Option<&'static str> {
+    // 24 characters of base64 are 18 bytes: more than every signature below. An escaped slash has a backslash before it.
+    let digit = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_' | '=');
+    let head: String = data.as_escaped().trim_start().chars().filter(digit).take(24).collect();
+    let bytes = bytes(&JsonStr::written(head.get(..head.len() / 4 * 4)?))?;
+    let at = |offset: usize, magic: &[u8]| bytes.get(offset..).is_some_and(|b| b.starts_with(magic));
+    Some(match () {
+        () if at(0, b"\xff\xd8\xff") => "image/jpeg",
+        () if at(0, b"\x89PNG\r\n") => "image/png",
+        () if at(0, b"GIF8") => "image/gif",
+        () if at(0, b"RIFF") && at(8, b"WEBP") => "image/webp",
+        () if at(0, b"BM") => "image/bmp",
+        () if at(0, b"II*\0") || at(0, b"MM\0*") => "image/tiff",
+        () if at(4, b"ftypheic") || at(4, b"ftypheix") || at(4, b"ftypmif1") => "image/heic",
+        () if at(0, b"<svg") => "image/svg+xml",
+        () if at(0, b"%PDF") => "application/pdf",
+        () => return None,
+    })
 }

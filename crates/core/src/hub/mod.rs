@@ -6,6 +6,7 @@
 
 mod alias;
 pub mod arguments;
+pub mod base64;
 mod calls;
 mod documented;
 mod event;

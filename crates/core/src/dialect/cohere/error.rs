@@ -5,8 +5,7 @@ use http::StatusCode;
 
 use crate::hub::{ErrorKind, Failure, Origin};
 use crate::json::{JsonStr, Members, Obj, object};
-
-use super::write::event;
+use crate::sse::write_event;
 
 /// Status and body of a failure.
 pub fn encode_error(failure: &Failure, request_id: &str) -> (StatusCode, Vec<u8>) {
@@ -24,7 +23,7 @@ pub fn encode_error(failure: &Failure, request_id: &str) -> (StatusCode, Vec<u8>
 /// stream, so it is told in `message-end`; nothing raises, and only the connection that breaks off behind it does.
 pub fn encode_stream_error(failure: &Failure, _request_id: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(160);
-    event("message-end", &mut out, |o| {
+    write_event("message-end", &mut out, |o| {
         o.obj("delta", |o: &mut Obj<'_>| {
             o.text("finish_reason", "ERROR");
             o.text("error", &failure.placed());

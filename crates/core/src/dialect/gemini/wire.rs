@@ -6,7 +6,6 @@
 use std::borrow::Cow;
 
 use base64::Engine;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use crate::json::{Ext, JsonStr, Kind, Members, RawValue, WireError, as_u64, elements, kind};
 
@@ -23,11 +22,6 @@ pub(super) const MAX_STOP: usize = 5;
 /// Content roles.
 pub(super) const USER: &str = "user";
 pub(super) const MODEL: &str = "model";
-
-const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
-    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-    .with_decode_allow_trailing_bits(true);
-const STANDARD: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::STANDARD, LENIENT);
 
 /// Takes a member by its camelCase name, or by its `snake_case` one; `null` counts as absent.
 pub(super) fn take<'a>(m: &mut Members<'a>, key: &str) -> Option<&'a RawValue> {
@@ -126,33 +120,6 @@ pub(super) fn keep<'a>(parent: &str, members: Members<'a>, left: &mut Ext<'a>) {
     left.extend(rest.map(|(key, raw)| (Cow::Owned(format!("{parent}.{key}")), raw)));
 }
 
-/// Base64 in the standard alphabet with padding, from either alphabet.
-pub(super) fn standard(data: JsonStr<'_>) -> JsonStr<'_> {
-    let odd = |b: u8| !(b.is_ascii_alphanumeric() || b == b'+' || b == b'/' || b == b'=');
-    if data.as_escaped().len().is_multiple_of(4) && !data.as_escaped().bytes().any(odd) {
-        return data;
-    }
-    let mut clean: String = data
-        .text()
-        .chars()
-        .filter(|c| !c.is_whitespace() && *c != '=')
-        .map(|c| match c {
-            '-' => '+',
-            '_' => '/',
-            other => other,
-        })
-        .collect();
-    while !clean.len().is_multiple_of(4) {
-        clean.push('=');
-    }
-    JsonStr::owned(&clean)
-}
-
-/// The bytes of base64 text in either alphabet.
-pub(super) fn bytes(data: &JsonStr<'_>) -> Option<Vec<u8>> {
-    STANDARD.decode(standard(data.borrowed()).text().as_bytes()).ok()
-}
-
 /// Standard base64 of `text`.
 pub(super) fn encoded(text: &[u8]) -> String {
     base64::prelude::BASE64_STANDARD.encode(text)
@@ -170,14 +137,5 @@ mod tests {
         assert_eq!(take_number(&mut m, "topP").unwrap().unwrap().get(), "0.5");
         assert!(take(&mut m, "inlineData").is_none());
         assert!(m.into_rest().is_empty());
-    }
-
-    #[test]
-    fn both_alphabets_are_read() {
-        for (given, want) in [("_-8=", "/+8="), ("aGk", "aGk="), ("aGk=", "aGk="), ("a G\\nk=", "aGk="), ("", "")] {
-            assert_eq!(standard(JsonStr::written(given)).text(), want, "{given}");
-        }
-        assert_eq!(bytes(&JsonStr::written("aGk")).unwrap(), b"hi");
-        assert!(bytes(&JsonStr::written("!")).is_none());
     }
 }

@@ -7,16 +7,17 @@
 use std::mem;
 
 use crate::dialect::ReplyContext;
+use crate::hub::arguments::{is_sound, unsound};
 use crate::hub::media::omitted;
 use crate::hub::{
     BlockStart, Citation, Delta, Event, Failure, Opaque, OpaqueKind, Place, Stop, StopReason, ToolKind, Usage,
 };
-use crate::json::{JsonStr, Obj, object};
+use crate::json::{JsonStr, Obj};
+use crate::sse::write_event;
 
 use super::super::error::encode_stream_error;
 use super::message::minted;
 use super::{signature as signed, write_citation, write_stop, write_usage};
-use crate::hub::arguments::{is_sound, unsound};
 
 /// Turns sequenced hub events into SSE bytes.
 #[derive(Debug)]
@@ -124,7 +125,7 @@ impl StreamEncoder {
     pub fn keep_alive(&mut self, out: &mut Vec<u8>) {
         match self.phase {
             Phase::New => out.extend_from_slice(b": keep-alive\n\n"),
-            Phase::Started => event(out, "ping", |_| {}),
+            Phase::Started => write_event("ping", out, |_| {}),
             Phase::Over => {}
         }
     }
@@ -135,7 +136,7 @@ impl StreamEncoder {
         }
         self.phase = Phase::Started;
         self.usage.merge(usage);
-        event(out, "message_start", |o| {
+        write_event("message_start", out, |o| {
             o.obj("message", |o| {
                 o.text("id", &format!("msg_{}", self.context.id));
                 o.text("type", "message");
@@ -280,11 +281,11 @@ impl StreamEncoder {
             let failure = unsound(name);
             return self.fail(&failure, out);
         }
-        event(out, "message_delta", |o| {
+        write_event("message_delta", out, |o| {
             o.obj("delta", |o| write_stop(o, self.stop.as_ref(), self.calls, self.refusal.as_ref()));
             o.obj("usage", |o| write_usage(o, &self.usage));
         });
-        event(out, "message_stop", |_| {});
+        write_event("message_stop", out, |_| {});
         self.phase = Phase::Over;
     }
 
@@ -308,14 +309,14 @@ impl StreamEncoder {
     }
 
     fn block_start(&self, out: &mut Vec<u8>, fill: impl FnOnce(&mut Obj<'_>)) {
-        event(out, "content_block_start", |o| {
+        write_event("content_block_start", out, |o| {
             self.index(o);
             o.obj("content_block", fill);
         });
     }
 
     fn block_delta(&self, out: &mut Vec<u8>, kind: &str, fill: impl FnOnce(&mut Obj<'_>)) {
-        event(out, "content_block_delta", |o| {
+        write_event("content_block_delta", out, |o| {
             self.index(o);
             o.obj("delta", |o| {
                 o.text("type", kind);
@@ -329,7 +330,7 @@ impl StreamEncoder {
     }
 
     fn block_stop(&mut self, out: &mut Vec<u8>) {
-        event(out, "content_block_stop", |o| self.index(o));
+        write_event("content_block_stop", out, |o| self.index(o));
         self.open = Open::Nothing;
         self.next += 1;
     }
@@ -337,16 +338,4 @@ impl StreamEncoder {
     fn index(&self, o: &mut Obj<'_>) {
         o.uint("index", u64::try_from(self.next).unwrap_or(u64::MAX));
     }
-}
-
-/// One SSE event. The name is needed twice: SDKs skip events without an `event:` line and read `type` from the data.
-fn event(out: &mut Vec<u8>, name: &str, fill: impl FnOnce(&mut Obj<'_>)) {
-    out.extend_from_slice(b"event: ");
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\ndata: ");
-    object(out, |o| {
-        o.text("type", name);
-        fill(o);
-    });
-    out.extend_from_slice(b"\n\n");
 }

@@ -2,21 +2,12 @@
 
 use std::borrow::Cow;
 
-use base64::Engine;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-
+use crate::hub::base64::bytes;
+use crate::hub::media::shown_type;
 use crate::hub::{Document, Image, MediaSource, Untranslatable};
 use crate::json::JsonStr;
 
 use super::block::{Kind, Source};
-
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true),
-);
 
 const IMAGES: &[&str] = &["image/jpeg", "image/png", "image/gif", "image/webp"];
 
@@ -35,7 +26,7 @@ pub(super) fn image<'r>(image: &Image<'r>, place: &str) -> Result<Kind<'r>, Untr
             return Err(Untranslatable::new(param(), "unknown image source"));
         }
     };
-    let media_type = match sniff(&data) {
+    let media_type = match shown_type(&data) {
         Some(found) => Cow::Borrowed(found),
         None => media_type,
     };
@@ -67,13 +58,12 @@ pub(super) fn document<'r>(document: &Document<'r>, place: &str) -> Result<Kind<
             return Err(Untranslatable::new(param(), "unknown file source"));
         }
     };
-    if sniff(&data) == Some("application/pdf") || media_type == "application/pdf" {
+    if shown_type(&data) == Some("application/pdf") || media_type == "application/pdf" {
         let source = Source::Base64 { media_type: Cow::Borrowed("application/pdf"), data };
         return Ok(Kind::Document { source, title });
     }
     if media_type.starts_with("text/") {
-        let bytes = BASE64.decode(data.text().as_bytes()).ok();
-        let text = bytes
+        let text = bytes(&data)
             .and_then(|b| String::from_utf8(b).ok())
             .ok_or_else(|| Untranslatable::new(param(), "the text file is not base64 of UTF-8"))?;
         return Ok(Kind::Document { source: Source::Text(JsonStr::owned(&text)), title });
@@ -100,27 +90,4 @@ fn data_url<'r>(url: &JsonStr<'r>) -> Option<(Cow<'r, str>, JsonStr<'r>)> {
     let head = head.strip_suffix(";base64")?;
     let media_type = head.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     Some((Cow::Owned(media_type), JsonStr::owned(data.trim())))
-}
-
-/// The type that the first bytes show. Anthropic refuses data that is not what it is declared to be.
-fn sniff(data: &JsonStr<'_>) -> Option<&'static str> {
-    // 24 characters of base64 are 18 bytes: more than every signature below.
-    let text = data.as_escaped().trim_start();
-    let head: String =
-        text.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=')).take(24).collect();
-    let head = head.get(..head.len() / 4 * 4)?;
-    let bytes = BASE64.decode(head).ok()?;
-    let at = |offset: usize, magic: &[u8]| bytes.get(offset..).is_some_and(|b| b.starts_with(magic));
-    Some(match () {
-        () if at(0, b"\xff\xd8\xff") => "image/jpeg",
-        () if at(0, b"\x89PNG\r\n") => "image/png",
-        () if at(0, b"GIF8") => "image/gif",
-        () if at(0, b"RIFF") && at(8, b"WEBP") => "image/webp",
-        () if at(0, b"BM") => "image/bmp",
-        () if at(0, b"II*\0") || at(0, b"MM\0*") => "image/tiff",
-        () if at(4, b"ftypheic") || at(4, b"ftypheix") || at(4, b"ftypmif1") => "image/heic",
-        () if at(0, b"<svg") => "image/svg+xml",
-        () if at(0, b"%PDF") => "application/pdf",
-        () => return None,
-    })
 }

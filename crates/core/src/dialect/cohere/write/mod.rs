@@ -8,7 +8,7 @@ pub use stream::StreamEncoder;
 
 use crate::dialect::ReplyContext;
 use crate::hub::{Citation, Opaque, OpaqueKind, Place, Stop, StopReason, Usage};
-use crate::json::{JsonStr, Obj, object};
+use crate::json::{JsonStr, Obj};
 
 use super::wire::STATE;
 
@@ -53,18 +53,6 @@ fn usage(usage: &Usage, o: &mut Obj<'_>) {
             o.uint("cached_tokens", read);
         }
     });
-}
-
-/// One event of a stream: its type is told twice.
-pub(super) fn event(kind: &str, out: &mut Vec<u8>, fill: impl FnOnce(&mut Obj<'_>)) {
-    out.extend_from_slice(b"event: ");
-    out.extend_from_slice(kind.as_bytes());
-    out.extend_from_slice(b"\ndata: ");
-    object(out, |o| {
-        o.text("type", kind);
-        fill(o);
-    });
-    out.extend_from_slice(b"\n\n");
 }
 
 /// State for the next text or call; some dialects sign thoughts that their client may not send back word for word.

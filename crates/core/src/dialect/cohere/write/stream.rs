@@ -3,12 +3,13 @@
 //! SDKs leave out an event that they cannot read, and say so in a log at most: every event here is whole, of a known type,
 //! and holds one part or one call, never a list.
 
-use super::{Cited, Sources, event};
+use super::{Cited, Sources};
 use crate::dialect::ReplyContext;
 use crate::dialect::cohere::error::encode_stream_error;
 use crate::hub::media::omitted;
 use crate::hub::{BlockStart, Citation, Delta, Event, Failure, Opaque, Stop, ToolKind, Usage};
 use crate::json::{JsonStr, Obj};
+use crate::sse::write_event;
 
 /// Writes a sequenced reply as events.
 #[derive(Debug)]
@@ -96,7 +97,7 @@ impl StreamEncoder {
     }
 
     fn greet(&self, out: &mut Vec<u8>) {
-        event("message-start", out, |o| {
+        write_event("message-start", out, |o| {
             o.text("id", &self.context.id);
             message(o, |o| {
                 o.text("role", "assistant");
@@ -128,7 +129,7 @@ impl StreamEncoder {
                 let minted = super::reply::minted(&self.context, usize::try_from(self.calls).unwrap_or_default());
                 let own = opaque.as_ref().map(|state| super::sealed(state, None, &self.context));
                 let state = own.or_else(|| self.waiting.take());
-                event("tool-call-start", out, |o| {
+                write_event("tool-call-start", out, |o| {
                     o.uint("index", self.calls);
                     message(o, |o| {
                         o.obj("tool_calls", |o| {
@@ -201,21 +202,21 @@ impl StreamEncoder {
         part: impl FnOnce(&JsonStr<'_>, Option<&JsonStr<'_>>, &mut Obj<'_>),
         out: &mut Vec<u8>,
     ) {
-        event("content-start", out, |o| {
+        write_event("content-start", out, |o| {
             o.uint("index", self.parts);
             message(o, |o| o.obj("content", |o| part(&JsonStr::default(), state, o)));
         });
     }
 
     fn content(&self, out: &mut Vec<u8>, fill: impl FnOnce(&mut Obj<'_>)) {
-        event("content-delta", out, |o| {
+        write_event("content-delta", out, |o| {
             o.uint("index", self.parts);
             message(o, |o| o.obj("content", fill));
         });
     }
 
     fn arguments(&self, text: &JsonStr<'_>, out: &mut Vec<u8>) {
-        event("tool-call-delta", out, |o| {
+        write_event("tool-call-delta", out, |o| {
             o.uint("index", self.calls);
             message(o, |o| o.obj("tool_calls", |o| o.obj("function", |o| o.str("arguments", text))));
         });
@@ -230,7 +231,7 @@ impl StreamEncoder {
     }
 
     fn end_part(&mut self, out: &mut Vec<u8>) {
-        event("content-end", out, |o| o.uint("index", self.parts));
+        write_event("content-end", out, |o| o.uint("index", self.parts));
         self.parts += 1;
     }
 
@@ -243,7 +244,7 @@ impl StreamEncoder {
                     ToolKind::Function if bare => self.arguments(&JsonStr::written("{}"), out),
                     ToolKind::Function => {}
                 }
-                event("tool-call-end", out, |o| o.uint("index", self.calls));
+                write_event("tool-call-end", out, |o| o.uint("index", self.calls));
                 self.calls += 1;
             }
             Open::Text { begun: true, text, citations } => {
@@ -267,11 +268,11 @@ impl StreamEncoder {
     fn cite(&mut self, citation: &Citation<'_>, text: &str, out: &mut Vec<u8>) {
         let source = self.sources.number(&citation.url);
         let cited = Cited { text, from: self.said, index: self.parts };
-        event("citation-start", out, |o| {
+        write_event("citation-start", out, |o| {
             o.uint("index", self.citations);
             message(o, |o| o.obj("citations", |o| cited.write(citation, source, o)));
         });
-        event("citation-end", out, |o| o.uint("index", self.citations));
+        write_event("citation-end", out, |o| o.uint("index", self.citations));
         self.citations += 1;
     }
 
@@ -289,7 +290,7 @@ impl StreamEncoder {
             self.begin(Some(&state), super::thinking, out);
             self.end_part(out);
         }
-        event("message-end", out, |o| {
+        write_event("message-end", out, |o| {
             o.obj("delta", |o| {
                 o.text("finish_reason", super::finish_reason(reason));
                 if !self.usage.is_unknown() {

@@ -4,10 +4,10 @@
 
 use std::borrow::Cow;
 
-use super::super::wire::{bytes, standard};
 use super::Context;
 use super::piece::{Inline, Kind, Piece};
-use crate::hub::media::data_url;
+use crate::hub::base64::standard;
+use crate::hub::media::{data_url, shown_type};
 use crate::hub::{Document, Image, MediaSource, Untranslatable};
 use crate::json::{JsonStr, Members, RawValue};
 
@@ -110,7 +110,7 @@ fn source<'r>(
 
 /// What the bytes are counts, not what they were called (pitfall 127).
 fn inline<'r>(media_type: &Cow<'r, str>, data: JsonStr<'r>, usual: &'static str) -> Piece<'r> {
-    let media_type = match sniff(&data) {
+    let media_type = match shown_type(&data) {
         Some(found) => Cow::Borrowed(found),
         None if media_type.is_empty() => Cow::Borrowed(usual),
         None => media_type.clone(),
@@ -152,24 +152,5 @@ fn by_name(url: &str) -> Option<&'static str> {
         "wav" => "audio/wav",
         "webp" => "image/webp",
         _ => return None,
-    })
-}
-
-/// The type that the first bytes show.
-fn sniff(data: &JsonStr<'_>) -> Option<&'static str> {
-    // 24 characters of base64 are 18 bytes: more than every signature below.
-    let text = data.as_escaped().trim_start();
-    let head: String =
-        text.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_')).take(24).collect();
-    let head = head.get(..head.len() / 4 * 4)?.to_owned();
-    let bytes = bytes(&JsonStr::escape(&head))?;
-    let at = |offset: usize, magic: &[u8]| bytes.get(offset..).is_some_and(|b| b.starts_with(magic));
-    Some(match () {
-        () if at(0, b"\xff\xd8\xff") => "image/jpeg",
-        () if at(0, b"\x89PNG\r\n") => "image/png",
-        () if at(0, b"GIF8") => "image/gif",
-        () if at(0, b"RIFF") && at(8, b"WEBP") => "image/webp",
-        () if at(0, b"%PDF") => "application/pdf",
-        () => return None,
     })
 }

@@ -4,11 +4,12 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
+use crate::hub::base64::standard;
 use crate::hub::media::omitted;
 use crate::hub::{BlockStart, Delta, Event, Opaque, OpaqueKind, ToolKind, Unwrap};
 use crate::json::{JsonStr, Kind, Members, RawValue, kind};
 
-use super::super::wire::{has, lenient, standard, take, take_bool, take_object};
+use super::super::wire::{has, lenient, take, take_bool, take_object};
 use super::state::{Decoder, Open};
 
 impl Decoder {

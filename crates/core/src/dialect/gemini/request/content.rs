@@ -2,15 +2,14 @@
 
 use std::borrow::Cow;
 
+use crate::hub::base64::{bytes, standard};
 use crate::hub::{
     Aliases, Arguments, Document, Form, Image, MediaSource, Opaque, OpaqueKind, Part, Reasoning, Text, ToolCall,
     ToolKind, ToolResult,
 };
 use crate::json::{Ext, JsonStr, Kind, Members, RawValue, WireError, kind};
 
-use super::super::wire::{
-    bytes, has, keep, lenient, need_str, standard, take, take_bool, take_list, take_str, take_text,
-};
+use super::super::wire::{has, keep, lenient, need_str, take, take_bool, take_list, take_str, take_text};
 
 /// Calls of the history, to find the one a response answers: ids are optional in this dialect.
 #[derive(Debug, Default)]

@@ -173,7 +173,7 @@ impl<'r> Encoder<'r> {
         let link = match &image.source {
             MediaSource::Base64 { media_type, data } => {
                 // What the bytes are counts, not what they were called (pitfall 127).
-                let media_type = media::image_type(data).map_or(Cow::Borrowed(media_type.as_ref()), Cow::Borrowed);
+                let media_type = media::shown_type(data).map_or(Cow::Borrowed(media_type.as_ref()), Cow::Borrowed);
                 Link::Data { media_type, data: data.borrowed() }
             }
             MediaSource::Url(url) => Link::Url(url.borrowed()),

@@ -273,7 +273,7 @@ impl<'r> Encoder<'r> {
         self.left_over("messages.image", &image.ext);
         let source = match &image.source {
             MediaSource::Base64 { media_type, data } => {
-                let media_type = media::image_type(data).map_or(Cow::Borrowed(media_type.as_ref()), Cow::Borrowed);
+                let media_type = media::shown_type(data).map_or(Cow::Borrowed(media_type.as_ref()), Cow::Borrowed);
                 Source::data(&media_type, data)
             }
             MediaSource::Url(url) => Source::Url(url.borrowed()),

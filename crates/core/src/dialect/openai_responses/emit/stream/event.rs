@@ -1,18 +1,14 @@
 //! Events as bytes.
 
-use crate::json::{Obj, object};
+use crate::json::Obj;
+use crate::sse::write_event;
 
 /// One SSE event, numbered.
 pub(super) fn event(sequence: &mut u64, name: &str, out: &mut Vec<u8>, fill: impl FnOnce(&mut Obj<'_>)) {
-    out.extend_from_slice(b"event: ");
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\ndata: ");
-    object(out, |o| {
-        o.text("type", name);
+    write_event(name, out, |o| {
         o.uint("sequence_number", *sequence);
         fill(o);
     });
-    out.extend_from_slice(b"\n\n");
     *sequence += 1;
 }
 
