@@ -14,7 +14,7 @@ use crate::scripted::{Client, Scripted, post};
 
 const PACE: Duration = Duration::from_millis(20);
 /// What a stream may be held up is this part of the time that the huge request takes: a busy machine slows down both.
-const PART: u32 = 8;
+const PART: u32 = 200;
 const TRIES: usize = 3;
 
 /// How late the deltas of one stream were, from the upstream's write to the client's read.
