@@ -1,5 +1,6 @@
 //! Providers as data.
 
+mod model_rules;
 mod quirk_rows;
 mod quirks;
 pub mod table;

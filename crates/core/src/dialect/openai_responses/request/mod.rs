@@ -16,9 +16,13 @@ use super::wire::{ENCRYPTED, rest, rest_under};
 
 pub(super) use tool::{flat_name, lowered};
 
-/// Members that name state at the provider: another one cannot look it up, and this gateway keeps none.
+/// Members that name state at the provider: another one cannot look it up.
 const STATE: &[(&str, &str)] = &[
-    ("previous_response_id", "this provider keeps no earlier responses; send the whole conversation in `input`"),
+    (
+        "previous_response_id",
+        "this provider keeps no earlier responses; send the whole conversation in `input`, or let the gateway keep them \
+         (`responses.store`)",
+    ),
     ("conversation", "this provider keeps no conversations; send the whole conversation in `input`"),
     ("prompt", "this provider knows no stored prompts; send the text itself"),
 ];
