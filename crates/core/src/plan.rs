@@ -27,7 +27,7 @@ use crate::refusal::Refusal;
 use crate::route::{self, Operation};
 use crate::secret::Secret;
 use crate::splice::Document;
-use crate::stored::Kept;
+use crate::stored::Past;
 use head::{Said, head, key_for};
 
 /// A request ready to be sent, and what its reply needs.
@@ -68,14 +68,14 @@ pub struct Translation {
     pub echo: Arc<dialect::openai_responses::Echo>,
 }
 
-/// Plans one request, which goes on from `past` if that is not empty. CPU work in the size of `body` and `past`: callers
+/// Plans one request, which goes on from `past`. CPU work in the size of `body` and `past`: callers
 /// move large ones off the runtime thread.
 pub fn plan(
     ticket: &mut Ticket,
     operation: Operation,
     body: &Bytes,
     catalog: &Catalog,
-    past: &[Kept],
+    past: &Past,
 ) -> Result<Plan, Refusal> {
     if matches!(operation, Operation::Cohere(_) | Operation::Other(_) | Operation::Unlisted(_)) {
         return other::plan(ticket, operation, body, catalog);

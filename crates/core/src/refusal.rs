@@ -53,6 +53,8 @@ pub enum Refusal {
     LoopDetected { max: u32 },
     #[error("this path does not take {method}; use {allow}")]
     MethodNotAllowed { method: String, allow: &'static str },
+    #[error("this response was not made in the background, and is complete: it cannot be {what}")]
+    NotInBackground { what: &'static str },
     #[error(
         "no such endpoint: {path}; the gateway serves /v1/chat/completions, /v1/messages, /v1/responses, /v1/embeddings, /v1/models, and what else a provider has under /v1/"
     )]
@@ -79,6 +81,8 @@ pub enum Refusal {
         "{endpoint} names no model, so nothing says which provider to ask: name one in the header `x-apex-provider` (or set default_provider), or go past the gateway's keys with X-APEX-AI-PROXY-PROVIDER: <host>"
     )]
     ProviderNotNamed { endpoint: String },
+    #[error("response `{id}` is not known: it was not stored, is forgotten, or belongs to other credentials")]
+    ResponseNotFound { id: String },
     #[error("x-apex-strict: this request would be adjusted ({adjustments}); change it or leave the header out")]
     Strict { adjustments: String, param: Option<String> },
     #[error("too many passthrough requests at the same time; try again in a moment")]
@@ -104,7 +108,9 @@ impl Refusal {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::BodyTooLarge { .. } => "body_too_large",
-            Self::BodyUnreadable | Self::InvalidRequest(_) | Self::UrlNotBuildable => "invalid_request",
+            Self::BodyUnreadable | Self::InvalidRequest(_) | Self::NotInBackground { .. } | Self::UrlNotBuildable => {
+                "invalid_request"
+            }
             Self::BodyTooSlow => "request_timeout",
             Self::Document(_) => "invalid_json",
             Self::EndpointNotServed { .. } | Self::OtherEndpointNotServed { .. } => "endpoint_not_served",
@@ -124,6 +130,7 @@ impl Refusal {
             Self::PreviousResponseNotFound { .. } => "previous_response_not_found",
             Self::ProviderNotConfigured { .. } => "provider_not_configured",
             Self::ProviderNotNamed { .. } => "provider_not_named",
+            Self::ResponseNotFound { .. } => "response_not_found",
             Self::Strict { .. } => "adjustment_refused",
             Self::TooManyRequests => "rate_limited",
             Self::Untranslatable(_) => "unsupported_parameter",
@@ -141,7 +148,9 @@ impl Refusal {
         match self {
             Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, Kind::TooLarge),
             Self::BodyTooSlow => (StatusCode::REQUEST_TIMEOUT, Kind::Timeout),
-            Self::NotFound { .. } | Self::ProviderNotNamed { .. } => (StatusCode::NOT_FOUND, Kind::NotFound),
+            Self::NotFound { .. } | Self::ProviderNotNamed { .. } | Self::ResponseNotFound { .. } => {
+                (StatusCode::NOT_FOUND, Kind::NotFound)
+            }
             Self::BodyUnreadable
             | Self::Document(_)
             | Self::EndpointNotServed { .. }
@@ -150,6 +159,7 @@ impl Refusal {
             | Self::InvalidMapping { .. }
             | Self::InvalidProviderHost
             | Self::InvalidRequest(_)
+            | Self::NotInBackground { .. }
             | Self::OtherEndpointNotServed { .. }
             | Self::PreviousResponseNotFound { .. }
             | Self::ProviderNotConfigured { .. }

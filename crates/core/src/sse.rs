@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use bytes::{Bytes, BytesMut};
-use memchr::{memchr, memchr2, memrchr2};
+use memchr::{memchr, memchr2, memmem, memrchr2};
 
 use crate::json::{Obj, object};
 
@@ -65,6 +65,21 @@ impl<'a> Frame<'a> {
     }
 }
 
+impl Frame<'_> {
+    /// Its bytes with the lines of `new` in place of those of `old`, its data. None if they are not there as they are.
+    fn with(&self, old: &str, new: &str) -> Option<Vec<u8>> {
+        let (mut out, mut rest) = (Vec::with_capacity(self.raw.len() + 16), self.raw);
+        for (old, new) in old.split('\n').zip(new.split('\n')) {
+            let (before, after) = rest.split_at_checked(memmem::find(rest, old.as_bytes())?)?;
+            out.extend_from_slice(before);
+            out.extend_from_slice(new.as_bytes());
+            rest = after.get(old.len()..)?;
+        }
+        out.extend_from_slice(rest);
+        Some(out)
+    }
+}
+
 /// Checks what is nearly always right at full speed, and repairs only what is not.
 fn text(bytes: &[u8]) -> Cow<'_, str> {
     std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
@@ -105,6 +120,18 @@ impl Batch {
     /// The bytes of all of them, exactly.
     pub const fn raw(&self) -> &Bytes {
         &self.raw
+    }
+
+    /// The same events with other data, where `edit` gives it; none if it never does. Data goes back into the lines it
+    /// came in, so `edit` must keep line ends.
+    pub fn edited(&self, mut edit: impl FnMut(&str) -> Option<String>) -> Option<Self> {
+        let (mut out, mut changed) = (Vec::with_capacity(self.raw.len() + 64), false);
+        for frame in self.frames() {
+            let edited = frame.parse().and_then(|(_, data)| frame.with(&data, &edit(&data)?));
+            changed |= edited.is_some();
+            out.extend_from_slice(edited.as_deref().unwrap_or(frame.raw));
+        }
+        changed.then(|| Self { raw: out.into(), start: self.start })
     }
 
     /// The events, in order. Their bytes make up the batch without gaps.

@@ -82,8 +82,19 @@ pub enum Ask {
     Chain { key: Key, limit: u64 },
     /// Forgets one reply, and gives it back.
     Forget(Key),
+    /// The replies that hold items of these ids, each once. A store may stop once it has more than `limit` bytes.
+    Holding { owner: Owner, ids: Vec<String>, limit: u64 },
     /// One reply.
     One(Key),
+}
+
+/// What was found of what a request goes on from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Past {
+    /// Of [`Ask::Chain`], or the one that was asked for.
+    pub chain: Vec<Kept>,
+    /// Of [`Ask::Holding`].
+    pub holding: Vec<Kept>,
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use apex_core::dialect::openai_responses::item_ids;
 use apex_core::stored::{Ask, Kept, Key, Owner};
 use apex_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -179,13 +180,14 @@ impl Keeper {
     fn keep(&mut self, kept: &Kept) -> Result<(), Trouble> {
         let now = micros(kept.created);
         let size = signed(kept.size());
-        let before: Option<i64> = self
-            .database()?
+        let owner = kept.key.owner.as_bytes();
+        let whole = self.database()?.unchecked_transaction()?;
+        let before: Option<i64> = whole
             .prepare_cached("SELECT bytes FROM replies WHERE owner = ?1 AND id = ?2")?
-            .query_row(params![kept.key.owner.as_bytes(), kept.key.id], |row| row.get(0))
+            .query_row(params![owner, kept.key.id], |row| row.get(0))
             .optional()?;
-        self.database()?.prepare_cached(INSERT)?.execute(params![
-            kept.key.owner.as_bytes(),
+        whole.prepare_cached(INSERT)?.execute(params![
+            owner,
             kept.key.id,
             kept.previous,
             kept.provider,
@@ -196,6 +198,10 @@ impl Keeper {
             kept.input,
             kept.response,
         ])?;
+        for item in item_ids(kept) {
+            whole.prepare_cached(INSERT_ITEM)?.execute(params![owner, item, kept.key.id])?;
+        }
+        whole.commit()?;
         self.kept.entries += i64::from(before.is_none());
         self.kept.bytes += size - before.unwrap_or(0);
         self.forget(kept.created)
@@ -239,7 +245,24 @@ impl Keeper {
                 Ok(found.into_iter().collect())
             }
             Ask::Chain { key, limit } => self.chain(key, *limit, now),
+            Ask::Holding { owner, ids, limit } => self.holding(*owner, ids, *limit, now),
         }
+    }
+
+    fn holding(&self, owner: Owner, ids: &[String], limit: u64, now: Timestamp) -> Result<Vec<Kept>, Trouble> {
+        let (mut all, mut seen, mut size) = (Vec::new(), BTreeSet::new(), 0);
+        for item in ids {
+            let row = |row: &Row<'_>| row.get::<_, String>(0);
+            let reply = self.database()?.prepare_cached(HOLDER)?.query_row(params![owner.as_bytes(), item], row);
+            let Some(id) = reply.optional()?.filter(|id| seen.insert(id.clone())) else { continue };
+            let Some(kept) = self.find(&Key { owner, id }, now)? else { continue };
+            size += kept.size();
+            all.push(kept);
+            if size > limit {
+                break;
+            }
+        }
+        Ok(all)
     }
 
     fn chain(&self, key: &Key, limit: u64, now: Timestamp) -> Result<Vec<Kept>, Trouble> {
@@ -294,7 +317,8 @@ fn micros(at: Timestamp) -> i64 {
     signed(at.as_micros())
 }
 
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
 CREATE TABLE replies (
     owner BLOB NOT NULL,
     id TEXT NOT NULL,
@@ -309,7 +333,20 @@ CREATE TABLE replies (
 ) STRICT;
 CREATE UNIQUE INDEX replies_key ON replies (owner, id);
 CREATE INDEX replies_used ON replies (used);
-"];
+",
+    "
+CREATE TABLE items (
+    owner BLOB NOT NULL,
+    id TEXT NOT NULL,
+    reply TEXT NOT NULL,
+    PRIMARY KEY (owner, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX items_reply ON items (owner, reply);
+CREATE TRIGGER replies_forgotten AFTER DELETE ON replies BEGIN
+    DELETE FROM items WHERE owner = old.owner AND reply = old.id;
+END;
+",
+];
 
 const INSERT: &str = "
 INSERT OR REPLACE INTO replies (owner, id, previous, provider, held, created, used, bytes, input, response)
@@ -317,6 +354,8 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 const FIND: &str = "
 UPDATE replies SET used = max(used, ?3) WHERE owner = ?1 AND id = ?2
 RETURNING owner, id, previous, provider, held, created, input, response";
+const INSERT_ITEM: &str = "INSERT OR REPLACE INTO items (owner, id, reply) VALUES (?1, ?2, ?3)";
+const HOLDER: &str = "SELECT reply FROM items WHERE owner = ?1 AND id = ?2";
 const LEAST_USED: &str = "SELECT rowid, used, bytes FROM replies ORDER BY used LIMIT 1";
 
 /// Bytes that may wait to be written.
@@ -379,6 +418,31 @@ mod tests {
         assert_eq!(ids(&replies, Ask::One(Key { owner: owner(1), ..key }), 4), [""; 0]);
         // With a hole it is no conversation.
         assert_eq!(ids(&replies, chain(1, "c", 1000), 4), [""; 0]);
+    }
+
+    #[test]
+    fn items_are_found_as_long_as_their_reply_is_kept() {
+        let replies = Replies::start(None, BOUNDS).unwrap();
+        let holding = |id: &str, items: [&str; 2]| Kept {
+            input: r#"[{"role":"user","content":"q"},{"type":"item_reference","id":"elsewhere"}]"#.into(),
+            response: format!(r#"{{"output":[{{"id":"{}"}},{{"id":"{}"}}]}}"#, items[0], items[1]),
+            ..kept(id, None, 1)
+        };
+        let ask = |who: u8, items: &[&str], limit: u64| Ask::Holding {
+            owner: owner(who),
+            ids: items.iter().map(|&id| id.to_owned()).collect(),
+            limit,
+        };
+        replies.keep(holding("a", ["msg_1", "fc_1"]));
+        replies.keep(holding("b", ["msg_2", "fc_2"]));
+        assert_eq!(ids(&replies, ask(1, &["fc_1", "msg_1", "none", "fc_2"], 1000), 2), ["a", "b"]);
+        assert_eq!(ids(&replies, ask(1, &["fc_1", "fc_2"], 5), 2), ["a"]);
+        assert_eq!(ids(&replies, ask(2, &["fc_1"], 1000), 2), [""; 0]);
+        assert_eq!(ids(&replies, ask(1, &["elsewhere"], 1000), 2), [""; 0]);
+        assert_eq!(ids(&replies, ask(1, &["msg_ain0"], 1000), 2), ["a"]);
+        let key = Key { owner: owner(1), id: "a".into() };
+        assert_eq!(ids(&replies, Ask::Forget(key), 2), ["a"]);
+        assert_eq!(ids(&replies, ask(1, &["fc_1", "fc_2"], 1000), 2), ["b"]);
     }
 
     #[test]

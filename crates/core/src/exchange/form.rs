@@ -10,6 +10,7 @@ use super::pipe::Pipe;
 use super::replying::Dressing;
 use super::start::Planned;
 
+use crate::dialect::openai_responses::Mend;
 use crate::dialect::{Dialect, StreamDecoder, StreamEncoder};
 use crate::hub::{Aliases, Failure, Named, StopReason, Usage};
 use crate::inflate::Inflate;
@@ -47,15 +48,16 @@ pub(super) enum Form {
 pub(super) struct Whole {
     pub(super) dialect: Dialect,
     pub(super) quirks: &'static Quirks,
-    /// A cost may come out, and is told in the head: what came waits for the end, up to a limit.
+    /// A cost may come out, and is told in the head, or something is to be put right: what came waits for the end, up to a
+    /// limit.
     pub(super) held: Option<Held>,
     /// What went out already; none if that is too much to be read.
     pub(super) copy: Option<BytesMut>,
     pub(super) named: Option<Named>,
     pub(super) usage: Usage,
     pub(super) stop: Option<StopReason>,
-    /// The reply itself is wanted.
-    pub(super) keeps: bool,
+    /// The reply itself is wanted, with this put right.
+    pub(super) keeps: Option<Mend>,
     pub(super) response: Option<String>,
 }
 
@@ -86,8 +88,8 @@ impl Held {
 }
 
 impl Whole {
-    pub(super) fn new(dialect: Dialect, quirks: &'static Quirks, hold: bool, keeps: bool) -> Box<Self> {
-        let held = hold.then(Held::default);
+    pub(super) fn new(dialect: Dialect, quirks: &'static Quirks, hold: bool, keeps: Option<Mend>) -> Box<Self> {
+        let held = (hold || mends(keeps.as_ref())).then(Held::default);
         Box::new(Self {
             dialect,
             quirks,
@@ -99,6 +101,16 @@ impl Whole {
             keeps,
             response: None,
         })
+    }
+
+    /// Must all of it be here before any of it goes out?
+    pub(super) fn mends(&self) -> bool {
+        mends(self.keeps.as_ref())
+    }
+
+    /// Most bytes that wait for the end.
+    pub(super) fn patience(&self) -> usize {
+        if self.mends() { MAX_TAPPED } else { HOLD_WHOLE }
     }
 
     /// Lets what waits go.
@@ -118,16 +130,28 @@ impl Whole {
         }
     }
 
+    /// The reply, which is all here, as the client is to see it.
+    pub(super) fn mended(&self, body: &Bytes) -> Bytes {
+        self.keeps.as_ref().map_or_else(|| body.clone(), |mend| mend.reply(body))
+    }
+
     /// Reads the reply, which is complete.
     pub(super) fn read(&mut self, body: &[u8]) {
         let facts = tap::whole(self.dialect, self.quirks, body);
         (self.named, self.usage, self.stop) = (facts.named, facts.usage, facts.stop);
-        self.response = if self.keeps && facts.complete { String::from_utf8(body.to_vec()).ok() } else { None };
+        self.response =
+            if self.keeps.is_some() && facts.complete { String::from_utf8(body.to_vec()).ok() } else { None };
     }
+}
+
+fn mends(keeps: Option<&Mend>) -> bool {
+    keeps.is_some_and(|mend| !mend.is_idle())
 }
 
 /// Largest copy of a relayed whole reply that is kept for its usage.
 const MAX_TAPPED: usize = 4 << 20;
+/// Most bytes of a whole reply that wait for its cost.
+const HOLD_WHOLE: usize = 1 << 20;
 
 /// What happens to a collected body.
 #[derive(Debug)]
@@ -142,7 +166,7 @@ pub(super) enum Then {
         /// Its cost may be told.
         hold: bool,
         /// It is wanted itself.
-        keeps: bool,
+        keeps: Option<Mend>,
     },
 }
 
@@ -177,19 +201,24 @@ impl Form {
 
     /// The client's own dialect: bytes pass.
     fn relay(upstream: &response::Parts, planned: &Planned) -> Self {
-        let (dialect, quirks, keeps) = (planned.upstream, planned.quirks, planned.keep.is_some());
-        let pipe = || Box::new(Pipe::relay(dialect, Tap::new(dialect, quirks).keeping(keeps)));
+        let (dialect, quirks) = (planned.upstream, planned.quirks);
+        let keeps = planned.keep.as_ref().map(|keeping| keeping.mend.clone());
+        let pipe = |keeps: Option<Mend>| {
+            let tap = Tap::new(dialect, quirks).keeping(keeps.is_some());
+            Box::new(Pipe::relay(dialect, tap, keeps))
+        };
         let stream = is_stream(&upstream.headers);
         let other = matches!(planned.operation, Operation::Cohere(_) | Operation::Other(_) | Operation::Unlisted(_));
         if other && (stream || planned.stream || !is_json(&upstream.headers)) {
             // Speech, images, plain completions: how their streams begin and end is not known here: nothing is added.
             Self::Raw
         } else if stream {
-            Self::Stream { pipe: pipe(), held: Some(Vec::new()) }
+            Self::Stream { pipe: pipe(keeps), held: Some(Vec::new()) }
         } else if planned.stream {
             let hold = planned.bill.is_open(upstream.status);
+            let pipe = pipe(keeps.clone());
             let then = Box::new(Then::Relay { dialect, quirks, hold, keeps });
-            Self::Sniff { pipe: pipe(), then, blank: BytesMut::new() }
+            Self::Sniff { pipe, then, blank: BytesMut::new() }
         } else {
             let hold = planned.bill.is_open(upstream.status) && is_json(&upstream.headers);
             Self::Whole(Whole::new(dialect, quirks, hold, keeps))

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::dialect::openai_responses::Mend;
 use crate::dialect::{self, Dialect, StreamDecoder, StreamEncoder};
 use crate::hub::{Event, Failure, Named, Sequencer, StopReason, Usage};
-use crate::sse::{Batch, Framer, TooLarge};
+use crate::sse::{self, Batch, Framer, TooLarge};
 use crate::tap::Tap;
 
 /// Most bytes of one unfinished event that are held back before it is handed through in pieces.
@@ -44,6 +45,8 @@ pub(super) struct Relay {
     dialect: Dialect,
     framer: Framer,
     tap: Tap,
+    /// The reply is kept, with this put right.
+    keeps: Option<Mend>,
     /// A piece of an oversized event went out: the next bytes are in its middle.
     inside: bool,
 }
@@ -62,8 +65,8 @@ pub(super) struct Translate {
 }
 
 impl Pipe {
-    pub(super) fn relay(dialect: Dialect, tap: Tap) -> Self {
-        Self::Relay(Box::new(Relay { dialect, framer: Framer::default(), tap, inside: false }))
+    pub(super) fn relay(dialect: Dialect, tap: Tap, keeps: Option<Mend>) -> Self {
+        Self::Relay(Box::new(Relay { dialect, framer: Framer::default(), tap, keeps, inside: false }))
     }
 
     pub(super) fn translate(decoder: StreamDecoder, encoder: StreamEncoder) -> Self {
@@ -204,12 +207,15 @@ impl Pipe {
 impl Relay {
     fn push(&mut self, chunk: &Bytes, progress: &mut Progress) {
         let batch = self.framer.push(chunk);
+        let batch = self.mended(batch);
         if !batch.raw().is_empty() {
             self.tap.read(&batch, std::mem::take(&mut self.inside));
         }
         progress.out = batch.raw().clone();
-        // The framer's own limit is far above ours: an oversized event is handed through, never refused.
-        if self.framer.pending() > MAX_HELD_EVENT
+        // The framer's own limit is far above ours: an oversized event is handed through, never refused. One that is to be
+        // kept must be here as a whole.
+        let most = if self.keeps.is_some() { sse::MAX_EVENT } else { MAX_HELD_EVENT };
+        if self.framer.pending() > most
             && let Some(part) = self.framer.take_pending()
         {
             progress.out = if progress.out.is_empty() {
@@ -226,6 +232,7 @@ impl Relay {
     fn end(&mut self, progress: &mut Progress) -> bool {
         // Real providers forget the last blank line: what is left counts if it ends the reply or is an event by itself.
         if let Some(rest) = self.framer.take_pending() {
+            let rest = self.mended(rest);
             let before = self.tap.facts.complete;
             self.tap.read(&rest, false);
             if before || self.tap.facts.complete || self.tap.facts.failure.is_some() {
@@ -234,6 +241,10 @@ impl Relay {
         }
         progress.failure.clone_from(&self.tap.facts.failure);
         self.tap.facts.complete || self.tap.facts.failure.is_some()
+    }
+
+    fn mended(&self, batch: Batch) -> Batch {
+        self.keeps.as_ref().and_then(|mend| mend.events(&batch)).unwrap_or(batch)
     }
 }
 

@@ -22,8 +22,6 @@ use crate::time::{Seed, Timestamp};
 /// Largest error body that is read, and largest whole reply that is translated, in bytes.
 const MAX_ERROR: usize = 1 << 20;
 const MAX_REPLY: usize = 64 << 20;
-/// Most bytes of a whole reply that wait for its cost.
-const HOLD_WHOLE: usize = 1 << 20;
 /// Until when, and up to how many bytes, the status of a stream is held.
 const HOLD_TIME: Duration = Duration::from_secs(5);
 const HOLD_BYTES: usize = 64 << 10;
@@ -79,7 +77,8 @@ impl Replying {
             head.headers.remove(header::CONTENT_ENCODING);
             head.headers.remove(header::CONTENT_LENGTH);
         }
-        if matches!(form, Form::Stream { .. }) {
+        let mends = planned.and_then(|p| p.keep.as_ref()).is_some_and(|keeping| !keeping.mend.is_idle());
+        if mends || matches!(form, Form::Stream { .. }) {
             // Something may be added to it.
             head.headers.remove(header::CONTENT_LENGTH);
         }
@@ -123,7 +122,7 @@ impl Replying {
                     return Progressed { commit: true, out: chunk, ..Progressed::default() };
                 };
                 held.push(chunk);
-                if held.len() <= HOLD_WHOLE {
+                if held.len() <= whole.patience() {
                     return Progressed::default();
                 }
                 Progressed { commit: true, out: whole.release(), ..Progressed::default() }
@@ -182,7 +181,7 @@ impl Replying {
             Form::Whole(whole) => {
                 let out = match (whole.held.take(), whole.copy.take()) {
                     (Some(held), _) => {
-                        let body = held.join();
+                        let body = whole.mended(&held.join());
                         whole.read(&body);
                         body
                     }
@@ -257,7 +256,8 @@ impl Replying {
         }
         if let Form::Whole(whole) = &mut self.form {
             if whole.held.is_some() && now >= self.head_at + HOLD_TIME {
-                return Progressed { commit: true, out: whole.release(), ..Progressed::default() };
+                let out = if whole.mends() { Bytes::new() } else { whole.release() };
+                return Progressed { commit: true, out, ..Progressed::default() };
             }
             return Progressed::default();
         }

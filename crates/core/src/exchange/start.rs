@@ -22,7 +22,7 @@ use crate::reply::{self, Whole};
 use crate::route::Operation;
 use crate::secret::Secret;
 use crate::splice::Document;
-use crate::stored::Kept;
+use crate::stored::Past;
 
 /// What a reply in mode 1 needs to know of its request.
 #[derive(Debug)]
@@ -88,14 +88,16 @@ impl Exchange {
     pub fn begin(&mut self, ticket: &mut Ticket, body: &Bytes, now: Timestamp) {
         self.record.request_bytes = body.len() as u64;
         self.record.capture.request(body);
-        match stored::wanted(ticket, body, &self.catalog) {
-            Some(ask) => self.recall(ask, ticket, body),
-            None => self.plan(ticket, body, &[], now),
+        let asks = stored::wanted(ticket, body, &self.catalog);
+        if asks.is_empty() {
+            self.plan(ticket, body, &Past::default(), now);
+        } else {
+            self.recall(asks, ticket, body);
         }
     }
 
     /// Plans the request, which goes on from `past`, and sends it, or refuses it.
-    pub(super) fn plan(&mut self, ticket: &mut Ticket, body: &Bytes, past: &[Kept], now: Timestamp) {
+    pub(super) fn plan(&mut self, ticket: &mut Ticket, body: &Bytes, past: &Past, now: Timestamp) {
         let result = match ticket.target {
             Target::Gateway(
                 operation @ (Operation::CountTokens | Operation::GeminiCountTokens | Operation::InputTokens),

@@ -187,7 +187,7 @@ fn a_change_of_provider_takes_what_was_said_along() {
     assert_eq!(sent(&run)["input"].as_array().unwrap().len(), 3);
     assert!(sent(&run).get("store").is_none(), "one that keeps nothing may refuse it");
     run.json().chunk(OPENAI).close();
-    assert_eq!(run.header("x-apex-adjustments"), "input.reasoning=drop");
+    assert_eq!(run.header("x-apex-adjustments"), "input.reasoning=drop,store=patch,previous_response_id=patch");
     assert!(!run.kept[0].held);
 }
 
@@ -210,11 +210,201 @@ fn kept_replies_are_read_and_deleted() {
     assert_eq!(run.text(), format!(r#"{{"id":"{}","object":"response","deleted":true}}"#, first.key.id));
     let run = read("GET", &format!("{}/input_items?limit=1", first.key.id), vec![first.clone()]);
     assert!(run.text().contains(r#""content":[{"type":"input_text","text":"weather in Paris?"}]"#), "{}", run.text());
-    // One that a provider keeps is that provider's to tell; one that nobody knows, the named one's.
-    let run = read("DELETE", "resp_theirs", vec![theirs(&catalog, false)]);
-    assert_eq!(run.sent[0].head.uri, "https://api.openai.com/v1/responses/resp_theirs");
-    let run = read("GET", "resp_theirs", Vec::new());
-    assert_eq!(run.status(), Some(404));
+    // It is no reply of the background, which could go on or be heard once more.
+    let cancel = format!("{}/cancel", first.key.id);
+    let stream = format!("{}?stream=true", first.key.id);
+    for (method, path) in [("POST", cancel.as_str()), ("GET", stream.as_str())] {
+        let run = read(method, path, vec![first.clone()]);
+        assert_eq!(run.status(), Some(400), "{method} {path}");
+        assert!(run.text().contains("not made in the background"), "{}", run.text());
+    }
+    // One that a provider keeps is that provider's to tell.
+    for (method, path) in
+        [("DELETE", "resp_theirs"), ("GET", "resp_theirs?stream=true"), ("POST", "resp_theirs/cancel")]
+    {
+        let run = read(method, path, vec![theirs(&catalog, false)]);
+        let uri = format!("https://api.openai.com/v1/responses/{path}");
+        assert_eq!((run.sent[0].head.uri.to_string(), run.sent[0].head.method.as_str()), (uri, method));
+    }
+}
+
+#[test]
+fn a_reply_that_nobody_knows_is_not_found() {
+    let paths = [("GET", ""), ("GET", "/input_items"), ("DELETE", ""), ("POST", "/cancel")];
+    for default in [None, Some("mistral")] {
+        let catalog = catalog(&Settings { default_provider: default.map(str::to_owned), ..keeping() });
+        for (method, path) in paths {
+            let mut head = post(&format!("/v1/responses/resp_none{path}"), &[]);
+            head.method = method.parse().unwrap();
+            let mut run = Run::begin(&catalog, head, "");
+            run.input(Input::Recalled(Vec::new()));
+            assert_eq!(
+                (run.status(), run.text()),
+                (
+                    Some(404),
+                    r#"{"error":{"message":"response `resp_none` is not known: it was not stored, is forgotten, or belongs to other credentials","type":"invalid_request_error","param":null,"code":"response_not_found"}}"#
+                ),
+                "{method} {path}"
+            );
+        }
+    }
+    // A provider that keeps replies is asked, if it is named or the default one.
+    let with_default = catalog(&Settings { default_provider: Some("openai".into()), ..keeping() });
+    for (catalog, headers) in [(with_default, vec![]), (catalog(&keeping()), vec![("x-apex-provider", "openai")])] {
+        let mut head = post("/v1/responses/resp_none", &headers);
+        head.method = http::Method::GET;
+        let mut run = Run::begin(&catalog, head, "");
+        run.input(Input::Recalled(Vec::new()));
+        assert_eq!(run.sent.len(), 1);
+    }
+}
+
+/// A provider of the dialect that keeps nothing, and says so.
+fn forgetful() -> Arc<Catalog> {
+    let mut settings = keeping();
+    let other = apex_core::settings::Provider {
+        dialects: Some(vec!["openai-responses".into()]),
+        base_url: Some("https://other.example/v1".into()),
+        ..Default::default()
+    };
+    settings.providers.insert("other".into(), other);
+    catalog(&settings)
+}
+
+#[test]
+fn a_relayed_reply_says_that_it_is_kept() {
+    let catalog = forgetful();
+    let upstream = r#"{ "id":"resp_1","object":"response", "store" : false,"previous_response_id":null,"status":"completed","model":"m","output":[{"id":"msg_1","type":"message","status":"completed","role":"assistant","content":[{"type":"output_text","text":"\"store\":false","annotations":[]}]}],"usage":{"input_tokens":1,"output_tokens":1,"total_tokens":2}}"#;
+    let kept = upstream.replace("\"store\" : false", "\"store\" : true");
+    let continued = kept.replace("\"previous_response_id\":null", "\"previous_response_id\":\"resp_0\"");
+    let event = |name: &str, response: &str| {
+        format!("event: {name}\ndata: {{\"type\":\"{name}\",\"sequence_number\":0,\"response\":{response}}}\n\n")
+    };
+    let all = |response: &str| {
+        let delta = "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"delta\":\"\\\"store\\\":false\"}\n\n";
+        [&event("response.created", response), delta, &event("response.completed", response)].concat()
+    };
+    let before = Kept { response: OPENAI.into(), ..theirs(&catalog, false) };
+    let goes_on = (r#","previous_response_id":"resp_0""#, &continued, "store=patch,previous_response_id=patch");
+    for (more, want, adjustments) in [("", &kept, "store=patch"), (r#","store":true"#, &kept, "store=patch"), goes_on] {
+        for stream in [false, true] {
+            // Nothing is refused: what was asked for is done.
+            let body = format!(r#"{{"model":"m#other","stream":{stream},"input":"hi"{more}}}"#);
+            let mut run = Run::begin(&catalog, post("/v1/responses", &[("x-apex-strict", "true")]), &body);
+            if !run.asks.is_empty() {
+                run.input(Input::Recalled(vec![Kept { response: "{}".into(), ..before.clone() }]));
+            }
+            assert!(sent(&run).get("store").is_none() && sent(&run).get("previous_response_id").is_none());
+            if stream {
+                run.sse();
+                let bytes = all(upstream);
+                let (one, two) = bytes.split_at(bytes.len() - 70);
+                run.chunk(one).chunk(two).close();
+                assert_eq!(run.text(), all(want));
+            } else {
+                let length = upstream.len().to_string();
+                run.upstream_head(200, &[("content-type", "application/json"), ("content-length", &length)]);
+                let (one, two) = upstream.split_at(40);
+                // Its head may go out before; what it says does not.
+                run.chunk(one).wait(std::time::Duration::from_secs(7)).chunk(two).close();
+                assert_eq!((run.text(), run.header("content-length")), (want.as_str(), ""));
+            }
+            assert_eq!(run.header("x-apex-adjustments"), adjustments);
+            let [entry] = run.kept.as_slice() else { panic!("{:?}", run.kept) };
+            assert_eq!(entry.response, *want);
+        }
+    }
+    // What is not kept says so as it came.
+    let mut run = ask(&catalog, "m#other", r#""input":"hi","store":false"#);
+    run.json().chunk(upstream).close();
+    assert_eq!((run.text(), run.header("x-apex-adjustments"), run.kept.len()), (upstream, "", 0));
+}
+
+#[test]
+fn a_provider_that_may_not_keep_is_not_named_for_it() {
+    let catalog = catalog(&keeping());
+    let mut run = ask(&catalog, "gpt-5.5#openai", r#""input":"hi""#);
+    run.json().chunk(OPENAI.replace(r#""object""#, r#""store":false,"object""#)).close();
+    assert!(!run.kept[0].held);
+}
+
+#[test]
+fn a_large_stream_is_kept() {
+    let catalog = forgetful();
+    let large = "A".repeat(3 << 20);
+    let response = OPENAI.replace("hello", &large).replace(r#""object""#, r#""store":false,"object""#);
+    let event =
+        format!("event: response.completed\ndata: {{\"type\":\"response.completed\",\"response\":{response}}}\n\n");
+    let mut run = ask(&catalog, "m#other", r#""input":"hi","stream":true"#);
+    run.sse();
+    event.as_bytes().chunks(100_000).for_each(|chunk| {
+        run.chunk(chunk);
+    });
+    run.close();
+    assert_eq!(run.kept.len(), 1);
+    assert!(run.text().contains(r#""store":true"#));
+}
+
+#[test]
+fn items_are_named_instead_of_sent() {
+    let catalog = forgetful();
+    let ours = first(&catalog);
+    let reply: serde_json::Value = serde_json::from_str(&ours.response).unwrap();
+    let ids: Vec<&str> = reply["output"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap()).collect();
+    let named = |id: &str| format!(r#"{{"type":"item_reference","id":"{id}"}}"#);
+    let rest = format!(
+        r#""input":[{{"role":"user","content":"weather in Paris?"}},{},{},{{"type":"function_call_output","call_id":"call_1","output":"sunny"}}]"#,
+        named(ids[0]),
+        named(ids[1])
+    );
+    for model in ["m#mistral", "m#other", "gpt-5.5#openai"] {
+        let mut run = ask(&catalog, model, &rest);
+        let mut sorted: Vec<String> = ids.iter().map(|&id| id.to_owned()).collect();
+        sorted.sort();
+        assert_eq!(run.asks, [Ask::Holding { owner: ours.key.owner, ids: sorted, limit: catalog.limits.body }]);
+        run.input(Input::Recalled(vec![ours.clone()]));
+        let body = sent(&run);
+        if model == "m#mistral" {
+            let messages = &body["messages"];
+            assert_eq!(messages[1]["tool_calls"][0]["id"], messages[2]["tool_call_id"], "{messages}");
+            run.json().chunk(CHAT_CALL).close();
+        } else {
+            let kinds: Vec<_> = body["input"].as_array().unwrap().iter().map(|i| i["type"].as_str()).collect();
+            assert_eq!(kinds, [None, Some("message"), Some("function_call"), Some("function_call_output")], "{body}");
+            assert_eq!(body["input"][1]["id"], serde_json::Value::Null);
+            run.json().chunk(OPENAI).close();
+        }
+        assert!(!run.kept[0].input.contains("item_reference") && run.kept[0].input.contains("call_1"));
+    }
+    // A provider that holds them itself is told their names.
+    let theirs = theirs(&catalog, false);
+    let rest = format!(r#""input":[{},{},{{"role":"user","content":"more"}}]"#, named("rs_1"), named("msg_1"));
+    let mut run = ask(&catalog, "gpt-5.5#openai", &rest);
+    run.input(Input::Recalled(vec![theirs.clone()]));
+    assert_eq!(sent(&run)["input"][1], serde_json::json!({"type": "item_reference", "id": "msg_1"}));
+    run.json().chunk(OPENAI).close();
+    assert!(!run.kept[0].input.contains("item_reference"), "{}", run.kept[0].input);
+    // Elsewhere its items are told, but for reasoning without a state.
+    let mut run = ask(&catalog, "m#other", &rest);
+    run.input(Input::Recalled(vec![theirs.clone()]));
+    assert_eq!(sent(&run)["input"].as_array().unwrap().len(), 2);
+    run.json().chunk(OPENAI).close();
+    assert_eq!(run.header("x-apex-adjustments"), "input.reasoning=drop,store=patch");
+    // Unknown ones, and a second name for the same, are what they always were.
+    let twice = format!(r#""input":[{},{0}]"#, named("msg_1"));
+    for (found, rest) in [(Vec::new(), &rest), (vec![theirs], &twice)] {
+        let mut run = ask(&catalog, "m#mistral", rest);
+        run.input(Input::Recalled(found));
+        assert_eq!(run.ended(), ("refused", Some(400), false));
+        assert!(run.text().contains(r#""param":"input[1].id""#), "{}", run.text());
+    }
+    // Both ways at once.
+    let both = format!(r#""previous_response_id":"{}","input":[{}]"#, ours.key.id, named("msg_1"));
+    let mut run = ask(&catalog, "m#mistral", &both);
+    run.input(Input::Recalled(vec![ours.clone()]));
+    assert!(run.sent.is_empty() && run.asks.len() == 2);
+    run.input(Input::Recalled(vec![super::stored::theirs(&catalog, false)]));
+    assert_eq!(sent(&run)["messages"][1]["content"], "Let me look.hello");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What is read of kept replies: <https://platform.openai.com/docs/api-reference/responses/input-items>.
 
+use super::past;
 use crate::json::{Arr, JsonStr, Members, RawValue, elements, object};
 use crate::stored::Kept;
 
@@ -38,6 +39,24 @@ pub fn deleted(id: &str) -> Vec<u8> {
     });
     out
 }
+
+/// The ids by which items of a reply, and of what was asked for it, can be named; those of its own first.
+pub fn item_ids(kept: &Kept) -> Vec<String> {
+    let own = listed(kept).filter(|(_, raw)| past::reference(raw).is_none());
+    own.map(|(id, _)| id).take(MAX_ITEMS).collect()
+}
+
+/// All items of a reply with their ids, and then those it was given.
+pub(super) fn listed(kept: &Kept) -> impl Iterator<Item = (String, &RawValue)> {
+    let mut items = Vec::new();
+    let reply = Members::parse(&kept.response).unwrap_or_default();
+    list(reply.get("output"), kept, "out", &mut items);
+    list(serde_json::from_str(&kept.input).ok(), kept, "in", &mut items);
+    items.into_iter()
+}
+
+/// Most items of one reply that can be named.
+const MAX_ITEMS: usize = 4096;
 
 /// A page of what the last of `chain` was asked, with all that it went on from.
 pub fn input_page(chain: &[Kept], page: &Page) -> Vec<u8> {
