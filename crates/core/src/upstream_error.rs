@@ -47,7 +47,9 @@ fn classify(status: StatusCode, shape: Option<&Shape>) -> Failure {
     // Some providers answer 200 and put the status into the body.
     let told = shape.and_then(|s| s.status).and_then(|s| StatusCode::from_u16(s).ok()).filter(|s| s.as_u16() >= 400);
     let effective = if status.as_u16() >= 400 { status } else { told.unwrap_or(status) };
-    let words = shape.and_then(kind_of_words);
+    // A word for what went wrong inside the server says nothing where the status blames the request.
+    let vague = |kind: &ErrorKind| *kind == ErrorKind::ServerError && effective.is_client_error();
+    let words = shape.and_then(kind_of_words).filter(|kind| !vague(kind));
     let mut kind = match words {
         Some(kind) => kind,
         None => kind_of_status(effective),
@@ -202,7 +204,8 @@ fn kind_of_status(status: StatusCode) -> ErrorKind {
 
 /// The last resort: words in the message.
 fn kind_of_text(status: StatusCode, kind: ErrorKind, text: &str) -> Option<ErrorKind> {
-    const CONTENT: &[&str] = &["content management policy", "content_filter", "content filter", "safety system"];
+    const CONTENT: &[&str] =
+        &["content management policy", "content violates", "content_filter", "content filter", "safety system"];
     const LENGTH: &[&str] = &[
         "context length",
         "context window",

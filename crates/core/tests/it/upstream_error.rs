@@ -40,6 +40,16 @@ fn every_shape_gives_kind_and_message() {
             "prompt is too long: 2 tokens > 1 maximum",
         ),
         (402, r#"{"type":"error","error":{"type":"billing_error","message":"pay"}}"#, K::Billing, "pay"),
+        // Ollama calls everything it does not know a fault of the server's: the status knows better.
+        (401, r#"{"error":{"message":"Unauthorized","type":"api_error","code":null}}"#, K::Auth, "Unauthorized"),
+        (400, r#"{"error":{"message":"no","type":"api_error","code":null}}"#, K::InvalidRequest, "no"),
+        // xAI, by OpenRouter: the prompt was refused, and no key.
+        (
+            403,
+            r#"{"error":{"code":403,"message":"Provider returned error","metadata":{"provider_name":"xAI","raw":"{\"code\":\"The caller does not have permission to execute the specified operation\",\"error\":\"Content violates usage guidelines. Failed check: SAFETY_CHECK_TYPE_CSAM\"}"}}}"#,
+            K::ContentPolicy,
+            "Provider returned error: Content violates usage guidelines. Failed check: SAFETY_CHECK_TYPE_CSAM",
+        ),
         // OpenAI
         (
             401,
