@@ -118,3 +118,20 @@ def oai():
 def ant():
     with anthropic.Anthropic(api_key=TOKEN, base_url=URL, max_retries=0, timeout=20) as client:
         yield client
+
+
+RECORDED = {}
+
+
+@pytest.fixture
+def recorded_outcomes():
+    """What each SDK made of the recorded replies, for the table at the end."""
+    return RECORDED
+
+
+def pytest_terminal_summary(terminalreporter):
+    if RECORDED:
+        from recorded import table
+
+        terminalreporter.section("recorded replies, as each SDK reads them (equal + excepted)")
+        terminalreporter.write_line("\n".join(table(RECORDED)))

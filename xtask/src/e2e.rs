@@ -16,6 +16,8 @@ use crate::steps::checked;
 use crate::{suite, worker};
 
 const READY: Duration = Duration::from_secs(30);
+/// Where recordings are that the upstream can replay; it looks for them itself where this says nothing.
+const CORPUS: &str = "APEX_CORPUS";
 const LISTENING: &str = "listening on ";
 const LOG_TAIL: usize = 60;
 
@@ -93,7 +95,9 @@ impl Host {
         fs::create_dir_all(&logs).map_err(|error| failed(format!("{}: {error}", logs.display())))?;
         let token = token();
         let log = |of: &str| logs.join(format!("{}-{of}.log", suite.name));
-        let upstream = Server::start(ours(project, "scripted-upstream"), log("upstream")).map_err(failed)?;
+        let mut upstream = ours(project, "scripted-upstream");
+        upstream.envs(std::env::var_os(CORPUS).map(|folder| (CORPUS, folder)));
+        let upstream = Server::start(upstream, log("upstream")).map_err(failed)?;
         let start = |mut command: Command, of: &str| {
             command.env("E2E_UPSTREAM", &upstream.url).env("E2E_TOKEN", &token);
             Server::start(command, log(of)).map_err(failed)

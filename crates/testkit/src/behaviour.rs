@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::ask::Ask;
+use crate::corpus;
 use crate::dialect::anthropic::Messages;
 use crate::dialect::chat::Chat;
 use crate::dialect::cohere::{self, Cohere};
@@ -41,6 +42,9 @@ enum Route {
 
 pub(crate) fn answer(request: &Recorded) -> Script {
     let turn = Turn::new(request);
+    if let Some(recorded) = corpus::script(&turn.model) {
+        return recorded;
+    }
     let script = match (turn.check(), turn.tokens.fault) {
         (Err(refusal), _) => turn.refuse(&Failure::refused(refusal)),
         (Ok(()), Some(fault)) => turn.fault(fault),

@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
+use crate::corpus;
 use crate::json::{Json, obj};
 use crate::script::Script;
 use crate::upstream::{Outcome, Recorded, Shared};
@@ -18,6 +19,11 @@ pub(crate) fn answer(request: &Request, shared: &Shared) -> Option<Script> {
         ("POST", "/__clear") => {
             shared.clear();
             Some(Script::json(200, r#"{"ok":true}"#))
+        }
+        ("GET", "/__recordings") => Some(Script::json(200, corpus::listed().to_string())),
+        ("POST", "/__judge") => {
+            let asked = serde_json::from_slice(&request.body).unwrap_or_default();
+            Some(Script::json(200, corpus::judge(&asked).to_string()))
         }
         _ => None,
     }

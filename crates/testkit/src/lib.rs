@@ -27,10 +27,12 @@
 //! - `wire`: HTTP/1.1 bytes in and out, and the watch for a peer that leaves; `script`: the steps of an answer
 //! - `behaviour`: from path and model name to a script, by way of `tokens` (the name), `ask` (the request),
 //!   `reply` (what the model says) and `dialect` (how it is written); `json`: ordered JSON text
+//! - `corpus`: recorded exchanges of real providers, replayed, and what clients made of them judged
 
 mod ask;
 mod behaviour;
 mod control;
+pub mod corpus;
 mod dialect;
 mod json;
 mod reply;

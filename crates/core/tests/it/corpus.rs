@@ -5,133 +5,26 @@
 
 mod answers;
 mod cohere;
-mod excuses;
 mod gemini;
 pub(crate) mod grammar;
 mod known;
-mod recorded;
 mod replies;
 mod requests;
 pub(crate) mod responses;
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use apex_core::catalog::Catalog;
 use apex_core::dialect::Dialect;
 use apex_core::provider::Quirks;
 use apex_core::provider::table::row;
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
-/// Recorded interfaces, and the provider each stands for; `custom` is one nobody described.
-const APIS: &[(&str, &str)] = &[
-    ("anthropic.messages", "anthropic"),
-    ("vertex.anthropic", "anthropic"),
-    ("cohere.v2.chat", "cohere"),
-    ("openai.chat", "openai"),
-    ("azure.chat", "azure-openai"),
-    ("cerebras.chat", "cerebras"),
-    ("deepseek.chat", "deepseek"),
-    ("gemini.generateContent", "google-ai-studio"),
-    ("gemini.streamGenerateContent", "google-ai-studio"),
-    ("gemini.openai_compat.chat", "google-ai-studio"),
-    ("groq.chat", "groq"),
-    ("mistral.chat", "mistral"),
-    ("openrouter.chat", "openrouter"),
-    ("perplexity.chat", "perplexity-ai"),
-    ("workers-ai.chat", "workers-ai"),
-    ("xai.chat", "grok"),
-    ("ai21.chat", "custom"),
-    ("alibaba.chat", "custom"),
-    ("avian.chat", "custom"),
-    ("bedrock-mantle.chat", "custom"),
-    ("copilot.chat", "custom"),
-    ("crusoe.chat", "custom"),
-    ("databricks.chat", "custom"),
-    ("doubleword.chat", "custom"),
-    ("gpustack.chat", "custom"),
-    ("huggingface.chat", "custom"),
-    ("llamacpp.chat", "custom"),
-    ("local.chat", "custom"),
-    ("mistralrs.chat", "custom"),
-    ("moonshotai.chat", "custom"),
-    ("ollama.chat", "custom"),
-    ("snowflake.chat", "custom"),
-    ("together.chat", "custom"),
-    ("venice.chat", "custom"),
-    ("vercel-gateway.chat", "custom"),
-    ("zai.chat", "custom"),
-    ("openai.responses", "openai"),
-    ("azure.responses", "azure-openai"),
-    ("deepseek.responses", "deepseek"),
-    ("openrouter.responses", "openrouter"),
-    ("xai.responses", "grok"),
-    ("bedrock-mantle.responses", "custom"),
-    ("chatgpt.responses", "custom"),
-    ("copilot.responses", "custom"),
-    ("local.responses", "custom"),
-    ("pydantic-gateway.responses", "custom"),
-    ("vertex.generateContent", "google-ai-studio"),
-    ("vertex.streamGenerateContent", "google-ai-studio"),
-];
-
-/// Recordings of what is no conversation in a dialect of ours.
-const OTHERS: &[(&[&str], &str)] = &[
-    (
-        &["anthropic.models", "deepseek.models", "google.models", "groq.models", "mistral.models", "openai.models"],
-        "lists of models",
-    ),
-    (
-        &[
-            "azure.embeddings",
-            "doubleword.embeddings",
-            "gemini.batchEmbedContents",
-            "gemini.embedContent",
-            "llamacpp.embeddings",
-            "mistral.embeddings",
-            "openai.embeddings",
-            "openrouter.embeddings",
-            "venice.embeddings",
-            "voyage.embeddings",
-        ],
-        "embeddings: relayed",
-    ),
-    (&["anthropic.count_tokens", "gemini.countTokens", "openai.responses_input_tokens"], "counting: relayed"),
-    (&["openai.completions"], "legacy completions: relayed"),
-    (
-        &["bedrock.converse", "bedrock.converse_stream", "bedrock.invoke", "bedrock.invoke_with_response_stream"],
-        "Bedrock's own interfaces: no provider of ours speaks them",
-    ),
-    (&["gemini.interactions"], "Google's Interactions interface: no provider of ours speaks it"),
-    (&["ollama.native_chat"], "Ollama's own interface: no provider of ours speaks it"),
-];
+use apex_testkit::corpus::{self, APIS, Recording};
 
 /// Dialects of clients.
 const CLIENTS: [Dialect; 5] =
     [Dialect::OpenAiChat, Dialect::Anthropic, Dialect::OpenAiResponses, Dialect::Gemini, Dialect::Cohere];
-
-#[derive(Deserialize)]
-struct Recording {
-    id: String,
-    features: Vec<String>,
-    request: Request,
-    response: Response,
-}
-
-#[derive(Deserialize)]
-struct Request {
-    body: Option<Box<RawValue>>,
-}
-
-#[derive(Deserialize)]
-struct Response {
-    status: u16,
-    body: Option<Box<RawValue>>,
-    sse: Option<String>,
-}
 
 /// One interface under test.
 struct Api {
@@ -147,20 +40,22 @@ struct Api {
 impl Api {
     /// The interface `name` of `provider`, with a client of `other`.
     fn new(name: &str, provider: &'static str, other: Dialect) -> Self {
-        let (first, quirks) =
-            row(provider).map_or((Dialect::OpenAiChat, &Quirks::COMPATIBLE), |r| (r.dialects[0], r.quirks));
-        let dialect = match name.rsplit_once('.') {
-            _ if name == "cohere.v2.chat" => Dialect::Cohere,
-            Some((_, "responses")) => Dialect::OpenAiResponses,
-            Some((_, "chat")) => Dialect::OpenAiChat,
-            _ => first,
-        };
-        Self { provider, dialect, quirks, other, catalog: OnceCell::new() }
+        let quirks = row(provider).map_or(&Quirks::COMPATIBLE, |r| r.quirks);
+        Self { provider, dialect: ours(corpus::dialect(name)), quirks, other, catalog: OnceCell::new() }
     }
 
     const fn other(&self) -> Dialect {
         self.other
     }
+}
+
+/// The recordings know their dialects by themselves.
+fn ours(dialect: corpus::Dialect) -> Dialect {
+    dialect.as_str().parse().unwrap()
+}
+
+fn theirs(dialect: Dialect) -> corpus::Dialect {
+    dialect.as_str().parse().unwrap()
 }
 
 /// What was counted for one interface, and what went wrong.
@@ -215,7 +110,7 @@ const TARGETS: [Dialect; 4] = [Dialect::OpenAiChat, Dialect::Anthropic, Dialect:
 
 #[allow(clippy::print_stdout, reason = "the table is what it is for")]
 fn check_all(others: &[Dialect], checks: &[&str], check: impl Fn(&Api, &Recording, &mut Tally)) {
-    let Some(corpus) = crate::harness::corpus() else {
+    let Some(folder) = crate::harness::corpus() else {
         return;
     };
     println!(
@@ -225,7 +120,7 @@ fn check_all(others: &[Dialect], checks: &[&str], check: impl Fn(&Api, &Recordin
     let (mut unexpected, mut used) = (Vec::new(), Vec::new());
     let (mut rejected, mut lost) = (BTreeMap::new(), BTreeMap::new());
     for (name, provider) in APIS {
-        let all = recordings(&corpus.join(name));
+        let all = corpus::recordings(&folder.join(name));
         let own = Api::new(name, provider, Dialect::Anthropic).dialect;
         let others = if others.is_empty() { vec![own] } else { others.iter().copied().filter(|o| *o != own).collect() };
         for other in others {
@@ -275,11 +170,4 @@ fn add(total: &mut BTreeMap<String, usize>, more: BTreeMap<String, usize>) {
 fn counts(all: &BTreeMap<String, usize>) -> String {
     let all: Vec<_> = all.iter().map(|(name, n)| format!("{name} {n}")).collect();
     all.join(", ")
-}
-
-#[allow(clippy::disallowed_methods, reason = "recordings are read by tests only")]
-fn recordings(dir: &Path) -> Vec<Recording> {
-    let mut files: Vec<_> = std::fs::read_dir(dir).map(|d| d.flatten().map(|e| e.path()).collect()).unwrap_or_default();
-    files.sort();
-    files.iter().map(|f| serde_json::from_slice(&std::fs::read(f).unwrap()).unwrap()).collect()
 }

@@ -266,17 +266,9 @@ pub(crate) fn golden(path: &str, text: &str) {
 
 /// The folder of recorded traffic: `APEX_CORPUS`, or `shared/corpus` beside a folder above this one. Says so if there is
 /// none.
-#[allow(
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    reason = "recordings are read by tests only, and say when absent"
-)]
+#[allow(clippy::print_stdout, reason = "a test without its recordings says so")]
 pub(crate) fn corpus() -> Option<std::path::PathBuf> {
-    if let Ok(path) = std::env::var("APEX_CORPUS") {
-        return Some(path.into());
-    }
-    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let found = here.ancestors().map(|above| above.join("shared/corpus")).find(|path| path.is_dir());
+    let found = apex_testkit::corpus::folder();
     if found.is_none() {
         println!("skipped: corpus not found");
     }

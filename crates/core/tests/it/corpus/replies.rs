@@ -6,10 +6,11 @@ use apex_core::catalog::Catalog;
 use apex_core::dialect::Dialect;
 use apex_core::exchange::TransportErrorKind;
 use apex_core::settings::Provider;
+use apex_testkit::corpus::{Recording, fails};
 use serde_json::Value;
 
 use super::grammar::{self, Seen};
-use super::{Api, CLIENTS, Recording, Tally, cohere, gemini, responses};
+use super::{Api, CLIENTS, Tally, cohere, gemini, responses};
 use crate::harness::{self, Run, catalog, post};
 
 /// Most places a stream is cut at: long ones are cut at their ends and evenly between.
@@ -233,20 +234,6 @@ fn stopped(api: &Api, text: &str) -> bool {
                     .is_some_and(|c| c.iter().any(|c| c["finish_reason"].as_str().is_some_and(|r| !r.is_empty())))
             }
         })
-}
-
-/// Does the recording hold an error in place of a reply?
-pub(super) fn fails(text: &str) -> bool {
-    let wrong = |v: &Value| {
-        !v["error"].is_null()
-            || v["type"] == "error"
-            || v["type"] == "response.failed"
-            || v["x_groq"]["error"].is_string()
-            || v["choices"]
-                .as_array()
-                .is_some_and(|c| c.iter().any(|c| !c["error"].is_null() || c["finish_reason"] == "error"))
-    };
-    data(text).any(|v| wrong(&v)) || serde_json::from_str::<Value>(text).is_ok_and(|v| wrong(&v))
 }
 
 /// Text and calls of a recorded whole reply, which must all be in the translated one.

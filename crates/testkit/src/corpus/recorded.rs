@@ -1,15 +1,14 @@
 //! What a recording says, read from the specifications and from what providers really send, and not by the gateway's
 //! readers: a mistake of the gateway's is not judged by itself.
+#![expect(clippy::indexing_slicing, reason = "a missing member of a `Value` is null")]
 
 use serde_json::{Map, Value};
 
-use apex_core::dialect::Dialect;
-
-use super::answers::{Answer, Stop, Usage};
+use super::{Answer, Dialect, Stop, Usage};
 
 /// The answer of a recorded reply: a stream, a whole one, or an array of partial ones.
-pub(super) fn answer(dialect: Dialect, text: &str, stream: bool) -> Answer {
-    let pieces = if stream { events(text) } else { vec![serde_json::from_str(text).unwrap()] };
+pub fn answer(dialect: Dialect, text: &str, stream: bool) -> Answer {
+    let pieces = if stream { events(text) } else { vec![serde_json::from_str(text).unwrap_or_default()] };
     match dialect {
         Dialect::Anthropic if stream => messages_stream(&pieces),
         Dialect::Anthropic => messages(&pieces[0]),
