@@ -25,26 +25,34 @@ pub(super) const MODEL: &str = "model";
 
 /// Takes a member by its camelCase name, or by its `snake_case` one; `null` counts as absent.
 pub(super) fn take<'a>(m: &mut Members<'a>, key: &str) -> Option<&'a RawValue> {
-    let (camel, snake) = (m.take(key), snake(key).and_then(|s| m.take(&s)));
+    let camel = m.take(key);
+    let snake = snake(m, key).and_then(|name| m.take(&name));
     camel.or(snake)
 }
 
 /// Is the member there, in either spelling?
 pub(super) fn has(m: &Members<'_>, key: &str) -> bool {
     let there = |raw: &RawValue| kind(raw) != Kind::Null;
-    m.get(key).is_some_and(there) || snake(key).is_some_and(|s| m.get(&s).is_some_and(there))
+    m.get(key).is_some_and(there) || snake(m, key).is_some_and(|name| m.get(&name).is_some_and(there))
 }
 
-fn snake(key: &str) -> Option<String> {
-    key.bytes().any(|b| b.is_ascii_uppercase()).then(|| {
-        key.chars().fold(String::with_capacity(key.len() + 4), |mut out, c| {
-            if c.is_ascii_uppercase() {
-                out.push('_');
-            }
-            out.push(c.to_ascii_lowercase());
-            out
-        })
-    })
+/// The `snake_case` spelling of `key`, if a member is spelled so.
+fn snake(m: &Members<'_>, key: &str) -> Option<String> {
+    // Every underscore makes it longer: names of the usual spelling are not looked at.
+    m.iter().find(|(name, _)| name.len() > key.len() && is_snake(name, key)).map(|(name, _)| name.to_owned())
+}
+
+fn is_snake(name: &str, key: &str) -> bool {
+    let mut name = name.bytes();
+    let same = key.bytes().all(|c| {
+        let next = name.next();
+        if c.is_ascii_uppercase() {
+            next == Some(b'_') && name.next() == Some(c.to_ascii_lowercase())
+        } else {
+            next == Some(c)
+        }
+    });
+    same && name.next().is_none()
 }
 
 /// Takes a string, as it was escaped.

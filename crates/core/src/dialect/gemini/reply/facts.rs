@@ -112,16 +112,26 @@ pub(super) fn nothing() -> Failure {
 /// `usageMetadata`: <https://ai.google.dev/api/generate-content#UsageMetadata>. The prompt's count includes what was read
 /// from a cache, the candidates' excludes thoughts.
 pub(super) fn usage(raw: &RawValue) -> Usage {
-    let Ok(mut m) = Members::of(raw) else { return Usage::default() };
-    // Tokens of sound, and of what is painted or spoken, have prices of their own.
-    let has =
-        |key: &str, kinds: &[&str]| m.get(key).is_some_and(|raw| kinds.iter().any(|kind| raw.get().contains(kind)));
-    let beyond_tokens =
-        has("promptTokensDetails", &["\"AUDIO\""]) || has("candidatesTokensDetails", &["\"AUDIO\"", "\"IMAGE\""]);
-    let mut count = |key: &str| take(&mut m, key).and_then(number);
-    let (prompt, cached, tools) =
-        (count("promptTokenCount"), count("cachedContentTokenCount"), count("toolUsePromptTokenCount"));
-    let (candidates, thoughts) = (count("candidatesTokenCount"), count("thoughtsTokenCount"));
+    let Ok(m) = Members::of(raw) else { return Usage::default() };
+    let (mut prompt, mut cached, mut tools, mut candidates, mut thoughts) = (None, None, None, None, None);
+    let mut beyond_tokens = false;
+    // One look at each member, and not one search for each count: every piece of a stream has them.
+    for (name, value) in m.iter() {
+        let says = |kind: &str| value.get().contains(kind);
+        match name {
+            "promptTokenCount" | "prompt_token_count" => prompt = number(value),
+            "cachedContentTokenCount" | "cached_content_token_count" => cached = number(value),
+            "toolUsePromptTokenCount" | "tool_use_prompt_token_count" => tools = number(value),
+            "candidatesTokenCount" | "candidates_token_count" => candidates = number(value),
+            "thoughtsTokenCount" | "thoughts_token_count" => thoughts = number(value),
+            // Tokens of sound, and of what is painted or spoken, have prices of their own.
+            "promptTokensDetails" | "prompt_tokens_details" => beyond_tokens |= says("\"AUDIO\""),
+            "candidatesTokensDetails" | "candidates_tokens_details" => {
+                beyond_tokens |= says("\"AUDIO\"") || says("\"IMAGE\"");
+            }
+            _ => {}
+        }
+    }
     let sum = |a: Option<u64>, b: Option<u64>| match (a, b) {
         (None, None) => None,
         (a, b) => Some(a.unwrap_or(0).saturating_add(b.unwrap_or(0))),

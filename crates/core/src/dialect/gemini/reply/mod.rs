@@ -28,7 +28,7 @@ pub fn decode_reply<'a>(body: &'a str, _quirks: &Quirks, aliases: &Aliases) -> R
             return Err(WireError::new("", "expected at least one reply"));
         }
         for raw in list {
-            decoder.chunk(raw.get(), &Members::of(raw)?, &mut out);
+            decoder.chunk(raw.get(), Members::of(raw)?, &mut out);
         }
     } else {
         let members = Members::parse(text)?;
@@ -38,7 +38,7 @@ pub fn decode_reply<'a>(body: &'a str, _quirks: &Quirks, aliases: &Aliases) -> R
         {
             return Err(WireError::new("candidates", "missing required member"));
         }
-        decoder.chunk(text, &members, &mut out);
+        decoder.chunk(text, members, &mut out);
     }
     decoder.whole(&mut out);
     Ok(out)
@@ -63,7 +63,7 @@ impl StreamDecoder {
             return;
         }
         match Members::parse(data) {
-            Ok(members) => self.decoder.chunk(data, &members, out),
+            Ok(members) => self.decoder.chunk(data, members, out),
             // Errors come as a list of one, too.
             Err(_) if data.starts_with('[') => self.list(data, out),
             Err(_) if data.starts_with('<') => self.decoder.fail(upstream_error::in_band(data), out),
@@ -75,7 +75,7 @@ impl StreamDecoder {
         let Ok(raw) = serde_json::from_str::<&serde_json::value::RawValue>(data) else { return };
         for one in elements(raw).unwrap_or_default() {
             if let Ok(members) = Members::of(one) {
-                self.decoder.chunk(one.get(), &members, out);
+                self.decoder.chunk(one.get(), members, out);
             }
         }
     }

@@ -73,14 +73,13 @@ impl Decoder {
     }
 
     /// One partial reply; `text` is the whole of it.
-    pub(super) fn chunk<'f>(&mut self, text: &'f str, members: &Members<'f>, out: &mut Vec<Event<'f>>) {
+    pub(super) fn chunk<'f>(&mut self, text: &'f str, mut m: Members<'f>, out: &mut Vec<Event<'f>>) {
         if self.phase == Phase::Ended {
             return;
         }
-        if has(members, "error") {
+        if has(&m, "error") {
             return self.fail(upstream_error::in_band(text), out);
         }
-        let mut m = members.clone();
         let usage = take(&mut m, "usageMetadata").map(facts::usage).unwrap_or_default();
         self.start(&mut m, usage, out);
         let mut blocked = None;
