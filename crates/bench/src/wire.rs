@@ -43,6 +43,24 @@ pub enum Content {
 /// What the small reply says.
 pub const SAID: &str = "The capital of France is Paris. Is there anything else you would like to know about it?";
 
+/// What an error says.
+pub const REFUSED: &str = "Too many requests: try again later";
+
+/// The body of an error that says [`REFUSED`].
+pub fn refusal(api: Api) -> Vec<u8> {
+    match api {
+        Api::Messages => format!(
+            r#"{{"type":"error","error":{{"type":"rate_limit_error","message":"{REFUSED}"}},"request_id":"req_bench"}}"#
+        ),
+        Api::Gemini => format!(r#"{{"error":{{"code":429,"message":"{REFUSED}","status":"RESOURCE_EXHAUSTED"}}}}"#),
+        Api::Cohere => format!(r#"{{"id":"bench","message":"{REFUSED}"}}"#),
+        Api::Chat | Api::Responses => format!(
+            r#"{{"error":{{"message":"{REFUSED}","type":"requests","param":null,"code":"rate_limit_exceeded"}}}}"#
+        ),
+    }
+    .into_bytes()
+}
+
 /// Prose of about `bytes` bytes, as it stands in a JSON string: a few escapes in every line.
 pub fn prose(bytes: usize) -> String {
     const LINES: [&str; 4] = [
@@ -273,6 +291,7 @@ mod tests {
                 assert!(body.len() > prompt && body.len() < prompt + prompt / 5 + 600, "{}", body.len());
             }
             serde_json::from_slice::<serde::de::IgnoredAny>(&reply(api)).unwrap();
+            serde_json::from_slice::<serde::de::IgnoredAny>(&refusal(api)).unwrap();
         }
     }
 

@@ -10,13 +10,15 @@ use std::time::{Duration, Instant};
 
 use apex_bench::wire::{self, Api};
 use memchr::memmem;
-use tokio::io::{AsyncRead, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::spawn_local;
 use tokio::time::{Sleep, sleep};
+use tokio_rustls::TlsConnector;
 
 use crate::http::{Head, Inbox};
-use crate::scenario::{Kind, Naming, SCENARIOS, Scenario, now_micros};
+use crate::scenario::{Kind, Naming, SCENARIOS, STEP, Scenario, Wire, now_micros};
+use crate::tls::{self, Identity};
 
 /// What all clients of one window saw.
 #[derive(Debug, Default)]
@@ -40,19 +42,20 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    pub(crate) fn start(scenario: &Scenario, address: SocketAddr) -> Self {
+    pub(crate) fn start(scenario: &Scenario, address: SocketAddr, identity: &Identity) -> Self {
         let request: Rc<[u8]> = request(scenario).into();
         let seen = Rc::new(RefCell::new(Seen::default()));
         let begun = Instant::now();
+        let tls = (scenario.wire != Wire::Plain).then(|| identity.connector());
         let client = |number| {
+            let tls = tls.clone();
             let (request, seen, scenario) = (request.clone(), seen.clone(), *scenario);
             spawn_local(async move {
                 if scenario.kind == Kind::Paced {
-                    // All at once would beat in time for ever.
-                    sleep(Duration::from_millis(5 * number as u64)).await;
+                    sleep(STEP * u32::try_from(number).unwrap_or(0)).await;
                 }
                 loop {
-                    if let Err(error) = ask(&scenario, address, &request, &seen, begun, number).await {
+                    if let Err(error) = talk(&scenario, address, tls.as_ref(), &request, &seen, begun, number).await {
                         let mut seen = seen.borrow_mut();
                         seen.wrong += 1;
                         seen.complaint.get_or_insert_with(|| error.to_string());
@@ -76,16 +79,32 @@ impl Drop for Load {
 }
 
 /// One connection, for as long as it is good.
-async fn ask(
+async fn talk(
     scenario: &Scenario,
     address: SocketAddr,
+    tls: Option<&TlsConnector>,
     request: &[u8],
     seen: &RefCell<Seen>,
     begun: Instant,
     number: usize,
 ) -> io::Result<()> {
-    let mut socket = TcpStream::connect(address).await?;
+    let socket = TcpStream::connect(address).await?;
     socket.set_nodelay(true)?;
+    match tls {
+        None => ask(socket, scenario, request, seen, begun, number).await,
+        Some(tls) => ask(tls.connect(tls::name()?, socket).await?, scenario, request, seen, begun, number).await,
+    }
+}
+
+/// One request after the other.
+async fn ask(
+    mut socket: impl AsyncRead + AsyncWrite + Unpin,
+    scenario: &Scenario,
+    request: &[u8],
+    seen: &RefCell<Seen>,
+    begun: Instant,
+    number: usize,
+) -> io::Result<()> {
     let mut inbox = Inbox::default();
     let mut body = Vec::new();
     let mut turn = 0_u32;
@@ -103,6 +122,7 @@ async fn ask(
             turn += 1;
         }
         socket.write_all(request).await?;
+        socket.flush().await?;
         body.clear();
         let head = if scenario.kind == Kind::Slow {
             Slow::new(&mut socket).answer(&mut inbox, &mut body).await?
@@ -120,7 +140,7 @@ async fn ask(
             head
         };
         let mut seen = seen.borrow_mut();
-        if head.status() != 200 || !is_whole(scenario, &body) {
+        if head.status() != scenario.status() || !is_whole(scenario, &body) {
             let text = String::from_utf8_lossy(body.get(..300).unwrap_or(&body)).into_owned();
             return Err(io::Error::other(format!("{} {text}", head.status())));
         }
@@ -133,6 +153,7 @@ async fn ask(
 fn is_whole(scenario: &Scenario, body: &[u8]) -> bool {
     match scenario.kind {
         Kind::Json | Kind::Rate(_) => memmem::find(body, wire::SAID.as_bytes()).is_some() && body.ends_with(b"}"),
+        Kind::Refused => memmem::find(body, wire::REFUSED.as_bytes()).is_some() && body.ends_with(b"}"),
         Kind::Stream | Kind::Slow => wire::is_whole_stream(scenario.from, body, scenario.deltas()),
         Kind::Paced => {
             memmem::find_iter(body, b" at").count() == scenario.deltas()
@@ -152,13 +173,13 @@ fn note_delays(piece: &[u8], seen: &mut Seen) {
 }
 
 /// A client that takes little at a time, and then pauses.
-struct Slow<'s> {
-    socket: &'s mut TcpStream,
+struct Slow<'s, S> {
+    socket: &'s mut S,
     pause: Pin<Box<Sleep>>,
 }
 
-impl<'s> Slow<'s> {
-    fn new(socket: &'s mut TcpStream) -> Self {
+impl<'s, S: AsyncRead + Unpin> Slow<'s, S> {
+    fn new(socket: &'s mut S) -> Self {
         Self { socket, pause: Box::pin(sleep(Duration::ZERO)) }
     }
 
@@ -169,7 +190,7 @@ impl<'s> Slow<'s> {
     }
 }
 
-impl AsyncRead for Slow<'_> {
+impl<S: AsyncRead + Unpin> AsyncRead for Slow<'_, S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         ready!(self.pause.as_mut().poll(cx));
         let mut little = [0; 4096];
@@ -183,7 +204,12 @@ impl AsyncRead for Slow<'_> {
 
 /// The request of every client, head and body.
 fn request(scenario: &Scenario) -> Vec<u8> {
-    let provider = if scenario.to == Api::Chat { "chat" } else { "messages" };
+    let provider = match (scenario.to, scenario.wire) {
+        (Api::Chat, Wire::Plain) => "chat",
+        (Api::Chat, Wire::Tls) => "chat-tls",
+        (Api::Chat, Wire::Http2) => "chat-h2",
+        _ => "messages",
+    };
     let (model, mapping) = match scenario.naming {
         Naming::Alias => ("quick".to_owned(), String::new()),
         Naming::Mapping => {

@@ -4,16 +4,18 @@
 
 mod client;
 mod http;
+mod http2;
 mod options;
 mod process;
 mod reports;
 mod scenario;
 mod table;
+mod tls;
 mod upstream;
 
 use std::io;
-use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -23,9 +25,10 @@ use tokio::time::sleep;
 
 use client::Load;
 use options::Options;
-use process::Gateway;
-use scenario::{Kind, Scenario};
+use process::{Gateway, Upstream};
+use scenario::{Scenario, Wire};
 use table::{Measured, Table};
+use tls::Identity;
 
 fn main() -> ExitCode {
     let options = match Options::parse(std::env::args().skip(1)) {
@@ -48,25 +51,9 @@ fn main() -> ExitCode {
 
 /// Everything, in turn; false if an answer was wrong.
 async fn run(options: &Options) -> io::Result<bool> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let upstream = listener.local_addr()?;
-    spawn_local(upstream::serve(listener));
-    let mut gateways = Vec::new();
-    for (name, binary) in &options.gateways {
-        let start = |name: &str, more: &str| Gateway::apex(name, binary, upstream, more, options.threads, &options.pin);
-        if options.reports.is_empty() {
-            gateways.push(start(name, "")?);
-        }
-        for reports in &options.reports {
-            let more = reports.start().await?;
-            let alone = options.gateways.len() == 1;
-            let name = if alone { reports.name.to_owned() } else { format!("{name}-{}", reports.name) };
-            gateways.push(start(&name, &more)?);
-        }
-    }
-    if let Some(nginx) = &options.nginx {
-        gateways.push(Gateway::nginx(nginx, upstream, &options.pin)?);
-    }
+    let identity = Rc::new(Identity::new()?);
+    let upstream = start_upstream(&identity).await?;
+    let gateways = start_gateways(options, upstream, &identity).await?;
     sleep(SETTLE).await;
     let mut table = Table::default();
     for gateway in &gateways {
@@ -74,9 +61,9 @@ async fn run(options: &Options) -> io::Result<bool> {
     }
     for round in 0..options.rounds {
         for scenario in &options.scenarios {
-            table.add(scenario, "direct", direct(scenario, upstream, options.window).await);
-            for gateway in gateways.iter().filter(|g| !g.relays_only || scenario.is_relay()) {
-                table.add(scenario, &gateway.name, measure(scenario, gateway, options.window).await);
+            table.add(scenario, "direct", direct(scenario, upstream, &identity, options.window).await);
+            for gateway in gateways.iter().filter(|gateway| gateway.serves(scenario)) {
+                table.add(scenario, &gateway.name, measure(scenario, gateway, &identity, options.window).await);
             }
             eprintln!("round {} of {}: {} done", round + 1, options.rounds, scenario.name);
         }
@@ -92,8 +79,46 @@ async fn run(options: &Options) -> io::Result<bool> {
     Ok(table.wrong() == 0)
 }
 
-async fn measure(scenario: &Scenario, gateway: &Gateway, window: Duration) -> Measured {
-    let load = Load::start(scenario, gateway.address);
+async fn start_upstream(identity: &Identity) -> io::Result<Upstream> {
+    let bind = || TcpListener::bind("127.0.0.1:0");
+    let (plain, tls, http2) = (bind().await?, bind().await?, bind().await?);
+    let addresses = Upstream { plain: plain.local_addr()?, tls: tls.local_addr()?, http2: http2.local_addr()? };
+    spawn_local(upstream::serve(plain, None));
+    spawn_local(upstream::serve(tls, Some(identity.acceptor("http/1.1")?)));
+    spawn_local(http2::serve(http2, identity.acceptor("h2")?));
+    Ok(addresses)
+}
+
+/// One process for each program, and one more where scenarios want TLS.
+async fn start_gateways(options: &Options, upstream: Upstream, identity: &Rc<Identity>) -> io::Result<Vec<Gateway>> {
+    let Options { pin, threads, .. } = options;
+    let wants = |tls: bool| options.scenarios.iter().any(|scenario| (scenario.wire != Wire::Plain) == tls);
+    let mut gateways = Vec::new();
+    for tls in [false, true].into_iter().filter(|&tls| wants(tls)) {
+        let shown = tls.then(|| identity.clone());
+        for (name, binary) in &options.gateways {
+            let name = if tls { format!("{name}-tls") } else { name.clone() };
+            let start =
+                |name: &str, more: &str| Gateway::apex(name, binary, upstream, more, *threads, shown.clone(), pin);
+            if options.reports.is_empty() {
+                gateways.push(start(&name, "")?);
+            }
+            for reports in &options.reports {
+                let more = reports.start().await?;
+                let alone = options.gateways.len() == 1 && !tls;
+                let name = if alone { reports.name.to_owned() } else { format!("{name}-{}", reports.name) };
+                gateways.push(start(&name, &more)?);
+            }
+        }
+        if let Some(nginx) = &options.nginx {
+            gateways.push(Gateway::nginx(nginx, upstream, shown.clone(), pin)?);
+        }
+    }
+    Ok(gateways)
+}
+
+async fn measure(scenario: &Scenario, gateway: &Gateway, identity: &Identity, window: Duration) -> Measured {
+    let load = Load::start(scenario, gateway.address, identity);
     warm_up(scenario).await;
     load.take();
     let before = gateway.cpu();
@@ -104,8 +129,10 @@ async fn measure(scenario: &Scenario, gateway: &Gateway, window: Duration) -> Me
 }
 
 /// Without a gateway: what its time is added to.
-async fn direct(scenario: &Scenario, upstream: SocketAddr, window: Duration) -> Measured {
-    let load = Load::start(scenario, upstream);
+async fn direct(scenario: &Scenario, upstream: Upstream, identity: &Identity, window: Duration) -> Measured {
+    // The clients speak HTTP/1.1.
+    let address = if scenario.wire == Wire::Plain { upstream.plain } else { upstream.tls };
+    let load = Load::start(scenario, address, identity);
     warm_up(scenario).await;
     load.take();
     let window = scenario.window(window);
@@ -114,9 +141,7 @@ async fn direct(scenario: &Scenario, upstream: SocketAddr, window: Duration) -> 
 }
 
 async fn warm_up(scenario: &Scenario) {
-    // Paced streams begin one after the other.
-    let ramp = if scenario.kind == Kind::Paced { Duration::from_secs(6) } else { Duration::ZERO };
-    sleep(SETTLE + ramp).await;
+    sleep(SETTLE + scenario.ramp()).await;
 }
 
 const SETTLE: Duration = Duration::from_millis(700);

@@ -5,12 +5,14 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::client;
+use crate::scenario::{Scenario, Wire};
+use crate::tls::Identity;
 
 /// A running gateway.
-#[derive(Debug)]
 pub(crate) struct Gateway {
     pub(crate) name: String,
     pub(crate) address: SocketAddr,
@@ -20,6 +22,16 @@ pub(crate) struct Gateway {
     folder: PathBuf,
     /// Hands bytes on, and nothing else.
     pub(crate) relays_only: bool,
+    /// Its clients come in TLS.
+    pub(crate) tls: Option<Rc<Identity>>,
+}
+
+/// Where the upstream listens.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Upstream {
+    pub(crate) plain: SocketAddr,
+    pub(crate) tls: SocketAddr,
+    pub(crate) http2: SocketAddr,
 }
 
 /// Where the measured programs run, and how.
@@ -34,17 +46,32 @@ impl Gateway {
     pub(crate) fn apex(
         name: &str,
         binary: &Path,
-        upstream: SocketAddr,
+        upstream: Upstream,
         more: &str,
         threads: u32,
+        tls: Option<Rc<Identity>>,
         pin: &Pinning,
     ) -> io::Result<Self> {
         let folder = folder(name)?;
+        let provider = |name: &str, origin: &str, dialect: &str| {
+            format!(
+                "[providers.{name}]\nbase_url = \"{origin}/v1\"\ndialects = [\"{dialect}\"]\napi_key = \"sk-bench\"\n"
+            )
+        };
+        let plain = format!("http://{}", upstream.plain);
+        let mut providers = provider("chat", &plain, "openai-chat") + &provider("messages", &plain, "anthropic");
+        if let Some(identity) = &tls {
+            identity.write(&folder)?;
+            for (name, address) in [("chat-tls", upstream.tls), ("chat-h2", upstream.http2)] {
+                providers += &provider(name, &format!("https://localhost:{}", address.port()), "openai-chat");
+            }
+            providers += "[tls]\ncert = \"cert.pem\"\nkey = \"key.pem\"\n[upstream]\nroot_ca = \"cert.pem\"\nhosts = { localhost = [\"127.0.0.1\"] }\n";
+        }
         let config = folder.join("apex.toml");
         fs::write(
             &config,
             format!(
-                "gateway_token = \"{}\"\ndata_dir = \"data\"\n[providers.chat]\nbase_url = \"http://{upstream}/v1\"\ndialects = [\"openai-chat\"]\napi_key = \"sk-bench\"\n[providers.messages]\nbase_url = \"http://{upstream}/v1\"\ndialects = [\"anthropic\"]\napi_key = \"sk-bench\"\n[aliases]\nquick = \"{}\"\n{more}",
+                "gateway_token = \"{}\"\ndata_dir = \"data\"\n{providers}[aliases]\nquick = \"{}\"\n{more}",
                 client::TOKEN,
                 client::alias()
             ),
@@ -53,14 +80,26 @@ impl Gateway {
         let mut command = pinned(binary, pin);
         command.arg("--config").arg(&config).args(["--listen", &address.to_string(), "--log-format", "json"]);
         command.args(["--threads", &threads.to_string()]).current_dir(&folder);
-        Self::start(name, address, command, folder, false)
+        Self::start(name, address, command, folder, tls, false)
     }
 
     /// One worker, connections kept, nothing buffered, no log: the floor.
-    pub(crate) fn nginx(binary: &Path, upstream: SocketAddr, pin: &Pinning) -> io::Result<Self> {
-        let folder = folder("nginx")?;
+    pub(crate) fn nginx(
+        binary: &Path,
+        upstream: Upstream,
+        tls: Option<Rc<Identity>>,
+        pin: &Pinning,
+    ) -> io::Result<Self> {
+        let name = if tls.is_some() { "nginx-tls" } else { "nginx" };
+        let folder = folder(name)?;
         let config = folder.join("nginx.conf");
         let (at, address) = (folder.display(), free_port()?);
+        let (origin, scheme, ssl, certificate) = if let Some(identity) = &tls {
+            identity.write(&folder)?;
+            (upstream.tls, "https", " ssl", format!("ssl_certificate {at}/cert.pem; ssl_certificate_key {at}/key.pem;"))
+        } else {
+            (upstream.plain, "http", "", String::new())
+        };
         fs::write(
             &config,
             format!(
@@ -68,14 +107,14 @@ impl Gateway {
                  events {{ worker_connections 8192; multi_accept on; }}\n\
                  http {{ access_log off; keepalive_requests 100000000; client_max_body_size 64m; client_body_buffer_size 1m;\n\
                  client_body_temp_path {at}/b; proxy_temp_path {at}/p; fastcgi_temp_path {at}/f; uwsgi_temp_path {at}/u; scgi_temp_path {at}/s;\n\
-                 upstream up {{ server {upstream}; keepalive 2048; keepalive_requests 100000000; }}\n\
-                 server {{ listen {address} backlog=4096; location / {{ proxy_pass http://up; proxy_http_version 1.1;\n\
+                 {certificate} upstream up {{ server {origin}; keepalive 2048; keepalive_requests 100000000; }}\n\
+                 server {{ listen {address}{ssl} backlog=4096; location / {{ proxy_pass {scheme}://up; proxy_http_version 1.1;\n\
                  proxy_set_header Connection \"\"; proxy_buffering off; proxy_read_timeout 600s; }} }} }}\n"
             ),
         )?;
         let mut command = pinned(binary, pin);
         command.arg("-p").arg(&folder).arg("-c").arg(&config);
-        Self::start("nginx", address, command, folder, true)
+        Self::start(name, address, command, folder, tls, true)
     }
 
     fn start(
@@ -83,12 +122,14 @@ impl Gateway {
         address: SocketAddr,
         mut command: Command,
         folder: PathBuf,
+        tls: Option<Rc<Identity>>,
         relays_only: bool,
     ) -> io::Result<Self> {
         let log = fs::File::create(folder.join("log"))?;
         let begun = Instant::now();
         let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
-        let mut gateway = Self { name: name.to_owned(), address, ready: Duration::ZERO, child, folder, relays_only };
+        let mut gateway =
+            Self { name: name.to_owned(), address, ready: Duration::ZERO, child, folder, relays_only, tls };
         while !gateway.answers() {
             if begun.elapsed() > Duration::from_secs(10) || gateway.child.try_wait()?.is_some() {
                 let log = fs::read_to_string(gateway.folder.join("log")).unwrap_or_default();
@@ -100,11 +141,20 @@ impl Gateway {
         Ok(gateway)
     }
 
+    /// Is `scenario` one for it?
+    pub(crate) fn serves(&self, scenario: &Scenario) -> bool {
+        self.tls.is_some() == (scenario.wire != Wire::Plain) && (!self.relays_only || scenario.is_relay())
+    }
+
     /// Is it ready? What only relays would ask our upstream, which cannot answer before we go on.
     fn answers(&self) -> bool {
+        const ASK: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
         let ask = |mut socket: TcpStream| {
             socket.set_read_timeout(Some(Duration::from_secs(1)))?;
-            socket.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+            if let Some(identity) = &self.tls {
+                return identity.ask(socket, ASK);
+            }
+            socket.write_all(ASK)?;
             socket.read_exact(&mut [0; 12])
         };
         let connected = TcpStream::connect(self.address);

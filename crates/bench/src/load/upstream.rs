@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use apex_bench::wire::{self, Api, Content};
 use memchr::memmem;
-use tokio::io::AsyncWriteExt as _;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use tokio::task::{spawn_local, yield_now};
 use tokio::time::{Instant, sleep_until};
+use tokio_rustls::TlsAcceptor;
 
 use crate::http::Inbox;
 use crate::scenario::{DELTAS, PACED, now_micros};
@@ -18,18 +19,23 @@ use crate::scenario::{DELTAS, PACED, now_micros};
 /// Between two deltas of a paced stream.
 pub(crate) const PACE: Duration = Duration::from_millis(100);
 
-/// Accepts for as long as the program runs.
-pub(crate) async fn serve(listener: TcpListener) {
+/// Accepts for as long as the program runs, in TLS if there is something to show.
+pub(crate) async fn serve(listener: TcpListener, acceptor: Option<TlsAcceptor>) {
     let answers = Rc::new(Answers::new());
     while let Ok((socket, _)) = listener.accept().await {
-        let answers = answers.clone();
+        let (answers, acceptor) = (answers.clone(), acceptor.clone());
         // One that ends its connection is done.
-        spawn_local(async move { connection(socket, &answers).await });
+        spawn_local(async move {
+            socket.set_nodelay(true)?;
+            match acceptor {
+                None => connection(socket, &answers).await,
+                Some(acceptor) => connection(acceptor.accept(socket).await?, &answers).await,
+            }
+        });
     }
 }
 
-async fn connection(mut socket: TcpStream, answers: &Answers) -> io::Result<()> {
-    socket.set_nodelay(true)?;
+async fn connection(mut socket: impl AsyncRead + AsyncWrite + Unpin, answers: &Answers) -> io::Result<()> {
     let mut inbox = Inbox::default();
     let mut body = Vec::new();
     loop {
@@ -39,23 +45,27 @@ async fn connection(mut socket: TcpStream, answers: &Answers) -> io::Result<()> 
         let api = if head.path().ends_with("/messages") { Api::Messages } else { Api::Chat };
         let has = |word: &str| memmem::find(&body, word.as_bytes()).is_some();
         if has("bench-paced") {
-            paced(&mut socket, api).await?;
+            let slow = if has("bench-paced-slow") { 5 } else { 1 };
+            paced(&mut socket, api, PACE * slow).await?;
         } else if has("bench-burst") {
             socket.write_all(answers.whole(api, "burst", has("bench-burst-tool"))).await?;
         } else if has("bench-stream") {
             for event in answers.events(api, has("bench-stream-tool")) {
                 socket.write_all(event).await?;
+                socket.flush().await?;
                 // Each delta is a write of its own, and the others have their turn between two.
                 yield_now().await;
             }
         } else {
-            socket.write_all(answers.whole(api, "json", false)).await?;
+            let kind = if has("bench-refuse") { "refused" } else { "json" };
+            socket.write_all(answers.whole(api, kind, false)).await?;
         }
+        socket.flush().await?;
     }
 }
 
 /// Deltas that tell when they were sent.
-async fn paced(socket: &mut TcpStream, api: Api) -> io::Result<()> {
+async fn paced(socket: &mut (impl AsyncWrite + Unpin), api: Api, pace: Duration) -> io::Result<()> {
     let mut events = wire::events(api, 1, Content::Text);
     let word = wire::token(0);
     let at = events.iter().position(|event| memmem::find(event, word.as_bytes()).is_some()).unwrap_or(0);
@@ -64,7 +74,7 @@ async fn paced(socket: &mut TcpStream, api: Api) -> io::Result<()> {
     socket.write_all(&[HEAD.as_bytes(), &chunk(&events.concat())].concat()).await?;
     let mut due = Instant::now();
     for _ in 0..PACED {
-        due += PACE;
+        due += pace;
         sleep_until(due).await;
         let told = delta.replace(&word, &format!(" at{}", now_micros()));
         socket.write_all(&chunk(told.as_bytes())).await?;
@@ -89,12 +99,15 @@ impl Answers {
     fn new() -> Self {
         let (mut whole, mut events) = (BTreeMap::new(), BTreeMap::new());
         for api in [Api::Chat, Api::Messages] {
-            let body = wire::reply(api);
-            let head = format!(
-                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-request-id: req_bench\r\ncontent-length: {}\r\n\r\n",
-                body.len()
-            );
-            whole.insert((api == Api::Chat, "json", false), [head.as_bytes(), &body].concat());
+            for (kind, status, body) in
+                [("json", "200 OK", wire::reply(api)), ("refused", "429 Too Many Requests", wire::refusal(api))]
+            {
+                let head = format!(
+                    "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nx-request-id: req_bench\r\ncontent-length: {}\r\n\r\n",
+                    body.len()
+                );
+                whole.insert((api == Api::Chat, kind, false), [head.as_bytes(), &body].concat());
+            }
             for (tool, content) in [(false, Content::Text), (true, Content::Tool)] {
                 let all = wire::events(api, DELTAS, content);
                 let mut pieces: Vec<Vec<u8>> = all.iter().map(|event| chunk(event)).collect();
