@@ -22,28 +22,29 @@ const MANY: u32 = 40;
 
 /// Builds what is needed and measures; `extra` goes to the program that does (crates/bench/src/load/options.rs).
 pub(crate) fn load(project: &Project, extra: &[String]) -> Outcome {
-    for args in [
-        &["build", "--release", "-p", "apex-ai-proxy"][..],
-        &["build", "--profile", "bench", "-p", "apex-bench", "--bin", "apex-load"],
-    ] {
-        let built = process::run(&mut project.cargo(args.iter().copied()), LIMIT, Echo::Lines);
-        if !built.ok() {
-            return Outcome::failed(format!("cargo {}: {}", args.join(" "), built.reason()));
-        }
+    let mut build = project.cargo(["build", "--release", "-p", "apex-ai-proxy"]);
+    let built = process::run(&mut build, LIMIT, Echo::Lines);
+    if !built.ok() {
+        return Outcome::failed(format!("the gateway does not build: {}", built.reason()));
     }
-    let release = project.target.join("release");
-    let gateway = release.join("apex-ai-proxy");
+    let program = match build_load(project) {
+        Ok(program) => program,
+        Err(why) => return Outcome::failed(why),
+    };
+    let gateway = project.target.join("release").join("apex-ai-proxy");
     if let Ok(file) = fs::metadata(&gateway) {
         println!("the binary has {}.{} MB", file.len() / 1_000_000, file.len() / 100_000 % 10);
     }
     let json = project.target.join("bench.json");
     // Load and upstream on one core, what is measured on the other.
     let pinned = process::answers(project.tool("taskset").arg("--version"));
-    let mut command = if pinned { project.tool("taskset") } else { project.tool(release.join("apex-load")) };
+    let mut command = project.tool("sh");
+    // A thousand streams are more files than a shell allows unasked.
+    command.args(["-c", r#"ulimit -n "$(ulimit -H -n)" 2>/dev/null; exec "$@""#, "sh"]);
     if pinned {
-        command.args(["-c", "0"]).arg(release.join("apex-load"));
+        command.args(["taskset", "-c", "0"]);
     }
-    command.arg(&gateway).arg("--json").arg(&json).args(extra);
+    command.arg(&program).arg(&gateway).arg("--json").arg(&json).args(extra);
     if process::answers(project.tool("nginx").arg("-v")) {
         command.args(["--nginx", "nginx"]);
     } else {
@@ -52,6 +53,17 @@ pub(crate) fn load(project: &Project, extra: &[String]) -> Outcome {
     let done = process::run(&mut command, 10 * LIMIT, Echo::Lines);
     println!("every window is in {}", json.display());
     if done.ok() { Outcome::passed() } else { Outcome::failed(done.reason()) }
+}
+
+/// The program that makes the load (crates/bench/src/load).
+pub(crate) fn build_load(project: &Project) -> Result<PathBuf, String> {
+    let mut command = project.cargo(["build", "--profile", "bench", "-p", "apex-bench", "--bin", "apex-load"]);
+    let built = process::run(&mut command, LIMIT, Echo::Lines);
+    if !built.ok() {
+        return Err(format!("apex-load does not build: {}", built.reason()));
+    }
+    // The profile inherits from `release`, and so does its folder.
+    Ok(project.target.join("release").join("apex-load"))
 }
 
 /// The step of the gate.

@@ -8,6 +8,7 @@ mod e2e;
 mod fuzz;
 mod process;
 mod project;
+mod release;
 mod report;
 mod steps;
 mod suite;
@@ -72,6 +73,10 @@ enum Chore {
     },
     Help,
     InstallTools,
+    /// The binary for users; `pgo`: arranged by what it does under load.
+    Release {
+        pgo: bool,
+    },
     /// These steps, in the order of the table.
     Steps(Vec<&'static str>),
     /// What follows goes to the script.
@@ -88,6 +93,8 @@ impl Chore {
             "clients" => Ok(Self::Clients(rest.to_vec())),
             "e2e" => e2e_chore(rest),
             "fuzz" => fuzz_chore(rest),
+            "release" if rest.is_empty() => Ok(Self::Release { pgo: false }),
+            "release" if rest == ["--pgo"] => Ok(Self::Release { pgo: true }),
             "test" => test_chore(rest),
             "worker-bench" => Ok(Self::WorkerBench(rest.to_vec())),
             // Any step by its name.
@@ -112,6 +119,7 @@ impl Chore {
             Self::Fuzz { target, each } => fuzz::run(project, target.as_deref(), *each),
             Self::Help => Ok(Report::default()),
             Self::InstallTools => Ok(steps::install_tools(project)),
+            Self::Release { pgo } => Ok(release::run(project, *pgo)),
             Self::WorkerBench(extra) => Ok(run_worker_bench(project, extra)),
             Self::Steps(names) => Ok(steps::run(project, |step| names.contains(&step.name))),
         }
@@ -243,6 +251,7 @@ fn help() -> String {
             .to_owned(),
         "cargo xtask bench [ARGS]                     under load, beside nginx; ARGS: --scenarios s1,s3 --rounds 5 --secs 2 ..".to_owned(),
         "cargo xtask bench --instructions [--update]  counts instructions with callgrind; --update writes the list anew".to_owned(),
+        "cargo xtask release [--pgo]                  the binary for users; --pgo: built, put under load, and built anew by what was seen".to_owned(),
         "cargo xtask STEP                             one step:".to_owned(),
     ];
     text.extend(STEPS.iter().map(|step| format!("  {:<10} {}", step.name, step.about)));
@@ -266,6 +275,8 @@ mod tests {
         assert_eq!(chore("worker"), Ok(Chore::Steps(vec!["worker"])));
         let extra = vec!["--rounds".to_owned(), "3".to_owned()];
         assert_eq!(chore("worker-bench --rounds 3"), Ok(Chore::WorkerBench(extra)));
+        assert_eq!(chore("release"), Ok(Chore::Release { pgo: false }));
+        assert_eq!(chore("release --pgo"), Ok(Chore::Release { pgo: true }));
         assert_eq!(chore("bench --rounds 3"), Ok(Chore::Bench(vec!["--rounds".into(), "3".into()])));
         assert_eq!(chore("bench --instructions --update"), Ok(Chore::Instructions { update: true }));
 
@@ -287,9 +298,15 @@ mod tests {
 
     #[test]
     fn refuses_what_it_does_not_know() {
-        for line in
-            ["bench --update", "check now", "test --slow", "test --only nothing", "e2e ruby", "fuzz --seconds x"]
-        {
+        for line in [
+            "bench --update",
+            "release --fast",
+            "check now",
+            "test --slow",
+            "test --only nothing",
+            "e2e ruby",
+            "fuzz --seconds x",
+        ] {
             assert!(chore(line).is_err(), "{line}");
         }
     }
