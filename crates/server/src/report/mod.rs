@@ -12,7 +12,7 @@ mod requests;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -49,7 +49,8 @@ pub(crate) trait Sink: Send {
 /// Takes the records of exchanges. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Reports {
-    sender: SyncSender<Entry>,
+    /// Bounded by `depth`; a channel with bounds of its own would have room for all of them from the start.
+    sender: Sender<Entry>,
     depth: Arc<AtomicU64>,
     ledgers: Arc<[Arc<Ledger>]>,
 }
@@ -71,7 +72,7 @@ enum Entry {
 impl Reporting {
     /// Starts the thread. Sinks are asked in this order.
     pub(crate) fn start(mut sinks: Vec<Box<dyn Sink>>, snapshot: &Snapshot) -> std::io::Result<Self> {
-        let (sender, receiver) = sync_channel(CAPACITY);
+        let (sender, receiver) = channel();
         let ledgers = sinks.iter().map(|sink| sink.ledger().clone()).collect();
         let reports = Reports { sender, depth: Arc::default(), ledgers };
         sinks.iter_mut().for_each(|sink| sink.configure(snapshot));
@@ -97,8 +98,8 @@ impl Reporting {
 impl Reports {
     /// Takes the record of a finished exchange. Never waits: what does not fit is counted.
     pub(crate) fn put(&self, record: Box<Record>) {
-        self.depth.fetch_add(1, Ordering::Relaxed);
-        if self.sender.try_send(Entry::Record(record)).is_err() {
+        let before = self.depth.fetch_add(1, Ordering::Relaxed);
+        if before >= CAPACITY || self.sender.send(Entry::Record(record)).is_err() {
             self.depth.fetch_sub(1, Ordering::Relaxed);
             self.lose();
         }
@@ -205,7 +206,7 @@ impl Losses {
 }
 
 /// Records that wait for the reporting thread.
-const CAPACITY: usize = 16 << 10;
+const CAPACITY: u64 = 16 << 10;
 const PAUSE: Duration = Duration::from_millis(25);
 /// Records between two looks at whether others want the core: some tenth of a millisecond.
 const TURN: u32 = 8;
@@ -222,14 +223,15 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_lost_for_every_sink_that_is_on() {
-        let (sender, receiver) = sync_channel(2);
+        let (sender, receiver) = channel();
         let (on, off) = (Ledger::new("on"), Ledger::new("off"));
         on.switch(true);
-        let reports = Reports { sender, depth: Arc::default(), ledgers: Arc::new([on.clone(), off.clone()]) };
+        let depth = Arc::new(AtomicU64::new(CAPACITY - 2));
+        let reports = Reports { sender, depth, ledgers: Arc::new([on.clone(), off.clone()]) };
         for _ in 0..5 {
             reports.put(Box::default());
         }
-        assert_eq!((receiver.try_iter().count(), reports.depth()), (2, 2));
+        assert_eq!((receiver.try_iter().count(), reports.depth()), (2, CAPACITY));
         assert_eq!(on.counts(), Counts { produced: 3, delivered: 0, dropped: 3, queued: 0 });
         assert_eq!(off.counts(), Counts::default());
     }
