@@ -128,7 +128,8 @@ impl Writer {
 
     /// One transaction.
     fn commit(&mut self) -> Result<(), Trouble> {
-        let count = self.pending.len().min(BATCH);
+        let behind = self.pending.len() >= BATCH;
+        let count = self.pending.len().min(if behind { BATCH } else { PIECE });
         let mut refused = Vec::new();
         self.open()?;
         let Some(connection) = &mut self.connection else { return Ok(()) };
@@ -137,7 +138,7 @@ impl Writer {
         let mut insert_bodies = transaction.prepare_cached(column::INSERT_BODIES)?;
         let keep_bodies = self.shared.retention().bodies;
         for (at, record) in self.pending.iter().take(count).enumerate() {
-            if at % TURN == 0 && self.pending.len() < BATCH {
+            if at % TURN == 0 && !behind {
                 // On a machine of few cores a request may be waiting for this one. Who is behind keeps it: under full
                 // load the others would leave nothing.
                 thread::yield_now();
@@ -161,6 +162,9 @@ impl Writer {
             }
         }
         drop((insert, insert_bodies));
+        if !behind {
+            thread::yield_now();
+        }
         transaction.commit()?;
         for (at, record) in self.pending.drain(..count).enumerate() {
             if refused.contains(&at) { self.shared.dropped(&record) } else { self.shared.delivered(&record) }
@@ -239,6 +243,8 @@ const GATHER: Duration = Duration::from_millis(200);
 const GATHERINGS: u32 = 8;
 /// Records in one transaction: others may want to write, too.
 const BATCH: usize = 500;
+/// The same of one that is not behind: a commit is one piece of work, and on a machine of one core a request waits for it.
+const PIECE: usize = 50;
 /// Records between two looks at whether others want the core: some tenth of a millisecond.
 const TURN: usize = 8;
 /// Between tries, doubled each time.
