@@ -167,7 +167,9 @@ pub fn rewrite_request(
         Dialect::OpenAiResponses => openai_responses::rewrite_request(body, target).map(Ok),
         // Its documents stay beside the conversation.
         Dialect::Cohere => cohere::rewrite_request(body, target).map(Ok),
-        Dialect::Anthropic | Dialect::Gemini | Dialect::OpenAiChat => {
+        // The hub has no words for much of what only Google has.
+        Dialect::Gemini => gemini::rewrite_request(body, target).map(Ok),
+        Dialect::Anthropic | Dialect::OpenAiChat => {
             decode_request(dialect, body).map(|request| encode_request(dialect, &request, target))
         }
     }

@@ -92,10 +92,7 @@ fn recorded_requests_in_their_own_dialect() {
 #[test]
 fn recorded_requests_to_other_dialects() {
     check_all(&TARGETS, &["decode", "rejection", "silent loss"], |api, recording, tally| {
-        // What translations of Cohere's requests leave out is not told apart yet: its own tests look at that.
-        if api.dialect != Dialect::Cohere {
-            requests::translated(api, recording, tally);
-        }
+        requests::translated(api, recording, tally);
     });
 }
 

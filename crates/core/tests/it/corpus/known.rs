@@ -15,6 +15,7 @@ pub(super) const KNOWN: &[(&str, &str, &str)] = &[
     ("8e327a41065d3527", "decode", "a cache at Google: only Google can read it"),
     ("3f65b2ac3b0c3aac", "decode", "log probabilities are not translated"),
     ("6a50c2613033424f", "silent loss", "the words of a thought of another model: told as `messages.thinking`"),
+    ("551dcb9b7d7ecc71", "silent loss", "a plan of calls is a thought: told as `messages.thinking`"),
     ("c4f51662a6f1bfe5", "silent loss", "a stop sequence of blanks is told as `stop`"),
     ("8606b002c12587da", "silent loss", "reasoning given twice, under both names: told under the other one"),
     ("3c10e58b73782032", "silent loss", "reasoning given twice, under both names: told under the other one"),

@@ -20,10 +20,7 @@ pub(super) fn own_dialect(api: &Api, recording: &Recording, tally: &mut Tally) {
     match own(api, text) {
         // What its own provider refused need not be understood.
         Err(_) if recording.response.status >= 400 => {}
-        Err(_) if api.dialect == Dialect::Gemini => {}
         Err(why) => tally.fail(id, "own dialect", why.map_or_else(|e| e, |u| u.to_string())),
-        // Relayed as it came; written anew only to take out what other models made (its own tests say how).
-        Ok(_) if api.dialect == Dialect::Gemini => tally.same += 1,
         Ok(encoded) => {
             let again = Json::of(std::str::from_utf8(&encoded.body).unwrap());
             match lost(&Json::of(text), &again) {
@@ -147,7 +144,7 @@ fn says_nothing_to(target: Dialect, name: &str, value: &Json) -> bool {
 /// Defaults of both dialects, and what is no part of the request to the model.
 fn means_nothing(name: &str, value: &Json) -> bool {
     let text = value.text();
-    matches!(text.as_str(), "null" | "false" | "[]" | "{}" | "\"\"" | r#"{"type":"text"}"# | r#"{"text":""}"#)
+    matches!(text.as_str(), "null" | "false" | "[]" | "{}" | "\"\"" | r#"{"type":"text"}"# | r#"{"text":""}"# | r#"[{"text":"","type":"text"}]"#)
         || matches!(
             (name, text.as_str()),
             ("candidateCount" | "n" | "temperature" | "top_p" | "topP", "1" | "1.0")
@@ -163,7 +160,7 @@ fn means_nothing(name: &str, value: &Json) -> bool {
                 | ("include", r#"["reasoning.encrypted_content"]"#)
                 | ("tool_choice", r#"{"type":"auto"}"#)
                 // The model decides, which is what it does when nothing is said.
-                | ("thinking", r#"{"type":"adaptive"}"#)
+                | ("thinking", r#"{"type":"adaptive"}"# | r#"{"type":"enabled"}"#)
         )
         // No arguments, in all its spellings.
         || (matches!(name, "input_schema" | "parameters") && text.contains(r#""properties":{}"#))

@@ -1,7 +1,9 @@
 //! Thought signatures and foreign state over two turns (pitfalls 74-77).
 
-use apex_core::dialect::{Dialect, encode_reply};
+use apex_core::dialect::{self, Dialect, Target, encode_reply};
 use apex_core::hub::Reply;
+use apex_core::provider::Quirks;
+use base64::Engine;
 use serde_json::{Value, json};
 
 use super::{check, context, encode, folded, json as parse, stream, to_gemini, whole};
@@ -77,18 +79,11 @@ fn another_model_gets_none_of_it() {
 #[test]
 fn a_gemini_client_carries_state_of_others() {
     let message = r#"{"id":"msg_1","type":"message","role":"assistant","model":"claude-x","content":[{"type":"thinking","thinking":"t","signature":"EqQBSIG"},{"type":"tool_use","id":"toolu_1","name":"f","input":{"a":1}}],"stop_reason":"tool_use","usage":{"input_tokens":1,"output_tokens":1}}"#;
-    let events = apex_core::dialect::decode_reply(
-        Dialect::Anthropic,
-        message,
-        &apex_core::provider::Quirks::OPENAI,
-        &apex_core::hub::Aliases::default(),
-    );
+    let events =
+        dialect::decode_reply(Dialect::Anthropic, message, &Quirks::OPENAI, &apex_core::hub::Aliases::default());
     let reply = folded(events.unwrap());
-    let context = apex_core::dialect::ReplyContext {
-        provider: "google-ai-studio".into(),
-        upstream_model: "claude-x".into(),
-        ..context()
-    };
+    let context =
+        dialect::ReplyContext { provider: "google-ai-studio".into(), upstream_model: "claude-x".into(), ..context() };
     let told = parse(encode_reply(Dialect::Gemini, &reply, &context));
     let content = told["candidates"][0]["content"].clone();
     let signature = content["parts"][1]["thoughtSignature"].as_str().unwrap().to_owned();
@@ -107,6 +102,50 @@ fn a_gemini_client_carries_state_of_others() {
     let encoded = encode(Dialect::Gemini, Dialect::Gemini, "gemini-3-pro", &body).unwrap();
     let found = parse(&encoded.body);
     assert_eq!(found["contents"][1]["parts"][0]["thoughtSignature"], SKIP, "{found}");
+    // The same for a request that stays in its dialect; the thought is its own part, and harmless.
+    let (found, losses) = rewritten("gemini-3-pro", &body);
+    assert_eq!(signatures(&found), [Value::Null, json!(SKIP)], "{found}");
+    assert_eq!(losses, "contents.thoughtSignature=drop");
+    assert_eq!(found["contents"][2]["parts"][0]["functionResponse"]["id"], "toolu_1");
+    // An older model takes neither signatures nor ids.
+    let (found, _) = rewritten("gemini-2.5-flash", &body);
+    assert_eq!(signatures(&found), [Value::Null, Value::Null], "{found}");
+    assert!(!found.to_string().contains("toolu_1"), "{found}");
+}
+
+/// A request of a Gemini client for a Gemini upstream that holds state of others.
+fn rewritten(model: &str, body: &str) -> (Value, String) {
+    let target = Target { provider: "google-ai-studio", model, quirks: &Quirks::OPENAI };
+    let encoded = dialect::rewrite_request(Dialect::Gemini, body, &target).unwrap().unwrap();
+    (parse(&encoded.body), encoded.losses.header().unwrap_or_default())
+}
+
+/// What is written anew loses nothing but that: what only Google has stays, byte for byte.
+#[test]
+fn the_rest_of_a_rewritten_request_stays() {
+    let seal = |text: &str| base64::prelude::BASE64_STANDARD.encode(text);
+    let foreign = seal("gw1.eyJrIjoib3BlbmFpLmVuY3J5cHRlZF9jb250ZW50IiwicCI6Im9wZW5haSIsIm0iOiJtIiwiZCI6ImcifQ");
+    let own = "gw1.eyJrIjoiZ2VtaW5pLnRob3VnaHRfc2lnbmF0dXJlIiwicCI6Imdvb2dsZS1haS1zdHVkaW8iLCJtIjoiZ2VtaW5pLTMtcHJvIiwiZCI6ImMybG4ifQ";
+    let own = seal(own);
+    let body = |first: &str, second: &str, alone: &str| {
+        format!(
+            r#"{{"cachedContent":"cachedContents/x","tools":[{{"googleSearch":{{}}}},{{"codeExecution":{{}}}}],"contents":[{{"role":"user","parts":[{{"text":"\u0061"}}]}},{{"role":"model","parts":[{{"text":"a"{second}}},{{"functionCall":{{"name":"f","args":{{"n":1e2}}}}{first}}},{{"functionCall":{{"name":"g"}}{first}}},{{"executableCode":{{"code":"1"}}}}]}},{alone}{{"role":"function","parts":[{{"functionResponse":{{"name":"f","response":{{"result":[1]}}}}}}]}}],"generationConfig":{{"responseLogprobs":true}}}}"#
+        )
+    };
+    let alone = format!(r#"{{"role":"model","parts":[{{"text":"","thought_signature":"{foreign}"}}]}},"#);
+    let sealed =
+        body(&format!(r#","thoughtSignature":"{foreign}""#), &format!(r#","thoughtSignature":"{own}""#), &alone);
+    let target = Target { provider: "google-ai-studio", model: "gemini-3-pro", quirks: &Quirks::OPENAI };
+    let encoded = dialect::rewrite_request(Dialect::Gemini, &sealed, &target).unwrap().unwrap();
+    let text = String::from_utf8(encoded.body).unwrap();
+    let signed = format!(r#","thoughtSignature":"{SKIP}""#);
+    let want = body("", r#","thoughtSignature":"c2ln""#, "").replacen(
+        r#"{"n":1e2}}"#,
+        &format!(r#"{{"n":1e2}}}}{signed}"#),
+        1,
+    );
+    assert_eq!(text, want);
+    assert_eq!(encoded.losses.header().unwrap(), "contents.thoughtSignature=drop");
 }
 
 /// Chat clients have no field of their own: Google's is used, and read in every place it was seen in.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::hub::base64::{bytes, standard};
+use crate::hub::opaque::is_sealed;
 use crate::hub::{
     Aliases, Arguments, Document, Form, Image, MediaSource, Opaque, OpaqueKind, Part, Reasoning, Text, ToolCall,
     ToolKind, ToolResult,
@@ -143,14 +144,17 @@ fn part<'a>(raw: &'a RawValue, at: usize, nth: usize, calls: &mut Calls<'a>) -> 
 
 /// Opaque state of a part. The field is bytes: an envelope of ours stands in it as base64 of its text.
 fn signature(field: JsonStr<'_>) -> Option<Opaque<'_>> {
-    let inside = bytes(&field).and_then(|b| String::from_utf8(b).ok());
-    match inside.map(|text| JsonStr::owned(&text)) {
-        Some(envelope) if crate::hub::opaque::is_sealed(&envelope) => {
-            Opaque::read(OpaqueKind::GeminiSignature, envelope)
-        }
-        _ if field == super::super::wire::SKIP_SIGNATURE => None,
-        _ => Opaque::read(OpaqueKind::GeminiSignature, field),
+    match envelope(&field) {
+        Some(envelope) => Opaque::read(OpaqueKind::GeminiSignature, envelope),
+        None if field == super::super::wire::SKIP_SIGNATURE => None,
+        None => Opaque::read(OpaqueKind::GeminiSignature, field),
     }
+}
+
+/// The envelope of ours that stands in the field, if one does.
+pub(in super::super) fn envelope(field: &JsonStr<'_>) -> Option<JsonStr<'static>> {
+    let text = bytes(field).and_then(|b| String::from_utf8(b).ok())?;
+    Some(JsonStr::owned(&text)).filter(is_sealed)
 }
 
 fn call<'a>(raw: &'a RawValue, at: usize, nth: usize, calls: &mut Calls<'a>) -> Result<ToolCall<'a>, WireError> {

@@ -15,6 +15,8 @@ use crate::json::{Ext, JsonStr, Kind, Members, RawValue, WireError, kind};
 use super::wire::{has, keep, take, take_list, take_str};
 use content::Calls;
 
+pub(super) use content::envelope;
+
 /// Decodes a request body.
 pub fn decode_request(body: &str) -> Result<Request<'_>, WireError> {
     decode_members(Members::parse(body)?)
