@@ -23,6 +23,7 @@ mod openai_chat;
 mod openai_responses;
 mod pitfalls;
 mod prices;
+mod properties;
 mod providers;
 mod relay;
 mod reply_headers;
