@@ -34,7 +34,8 @@ pub(crate) async fn run(native: Native, tcp: TcpStream, address: SocketAddr, tls
     let _ = tcp.set_nodelay(true);
     let member = native.connections().enter();
     let watch = member.watch();
-    let greeted = watch.unless_stopped(greet(tcp, tls, watch)).await;
+    // In boxes: with TLS and HTTP/2 they would be most of this task, which lasts as long as the connection.
+    let greeted = watch.unless_stopped(Box::pin(greet(tcp, tls, watch))).await;
     let Some(Ok((socket, version))) = greeted else { return };
 
     let peer = Peer { address: Some(address.ip().to_canonical()) };
@@ -54,7 +55,8 @@ pub(crate) async fn run(native: Native, tcp: TcpStream, address: SocketAddr, tls
         let native = native.clone();
         let watch = watch.clone();
         let service = service_fn(move |request| answer(native.clone(), peer, &watch, &checks, request));
-        obey(builder.serve_connection(io, service), member.watch(), http2::Connection::graceful_shutdown).await;
+        let connection = builder.serve_connection(io, service);
+        Box::pin(obey(connection, member.watch(), http2::Connection::graceful_shutdown)).await;
     } else {
         let mut builder = http1::Builder::new();
         builder.max_buf_size(READ_BUFFER).max_header_size(MAX_HEAD_HTTP1);

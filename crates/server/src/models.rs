@@ -78,7 +78,7 @@ pub(crate) async fn fetch(
     let outgoing = list::ask(provider, catalog)?;
     let ask = async {
         let (head, mut body) = client
-            .send(outgoing, OutgoingBody::Bytes(None), network, own)
+            .send(Box::new(outgoing), OutgoingBody::Bytes(None), network, own)
             .await
             .map_err(|error| error.kind.as_str().to_owned())?;
         if !head.status.is_success() {

@@ -124,7 +124,7 @@ impl Platform for Native {
 
     async fn send(
         &self,
-        outgoing: Outgoing,
+        outgoing: Box<Outgoing>,
         body: OutgoingBody<Incoming>,
     ) -> Result<(response::Parts, UpstreamBody), TransportError> {
         let network = self.0.shared.snapshot.load().network.clone();

@@ -49,9 +49,10 @@ enum Source<P: Platform> {
 }
 
 impl<P: Platform> Drive<P> {
-    pub(crate) fn new(platform: &P, exchange: Exchange) -> Self {
+    /// On the heap from the start: it moves from future to future, and ends in the reply's body.
+    pub(crate) fn new(platform: &P, exchange: Exchange) -> Box<Self> {
         platform.gauge().requests.fetch_add(1, Ordering::Relaxed);
-        Self {
+        Box::new(Self {
             platform: platform.clone(),
             exchange: Some(exchange),
             fallback: None,
@@ -61,7 +62,7 @@ impl<P: Platform> Drive<P> {
             streaming: false,
             permit: None,
             buffered: None,
-        }
+        })
     }
 
     /// Keeps a place among the passthrough exchanges until the end.
@@ -86,10 +87,11 @@ impl<P: Platform> Drive<P> {
         let Some(mut exchange) = self.exchange.take() else { return };
         self.fallback = Some(exchange.abandoned(self.platform.now()));
         let platform = self.platform.clone();
-        let done = platform.offload(move || {
+        // In a box: few requests are large, and the future of each has room for all that it may wait for.
+        let done = Box::pin(platform.offload(move || {
             change(&mut exchange);
             exchange
-        });
+        }));
         self.exchange = Some(done.await);
         self.fallback = None;
     }
@@ -102,12 +104,12 @@ impl<P: Platform> Drive<P> {
     }
 
     /// Runs until the head for the client is there.
-    pub(crate) async fn respond(mut self, client: Option<P::ClientBody>) -> Response<ReplyBody<P>> {
+    pub(crate) async fn respond(mut self: Box<Self>, client: Option<P::ClientBody>) -> Response<ReplyBody<P>> {
         let mut client = client;
         loop {
             let Some(step) = self.exchange.as_mut().map(Exchange::poll) else { return Self::lost(self) };
             match step {
-                Step::Send(outgoing) => self.send(*outgoing, &mut client).await,
+                Step::Send(outgoing) => self.send(outgoing, &mut client).await,
                 Step::Read { until } => {
                     let next = poll_fn(|cx| self.poll_upstream(until, cx)).await;
                     let heavy = self.exchange.as_ref().is_some_and(|e| e.backlog() >= HEAVY);
@@ -141,7 +143,7 @@ impl<P: Platform> Drive<P> {
         }
     }
 
-    async fn send(&mut self, outgoing: Outgoing, client: &mut Option<P::ClientBody>) {
+    async fn send(&mut self, outgoing: Box<Outgoing>, client: &mut Option<P::ClientBody>) {
         if outgoing.reach == Reach::Mock {
             let (player, head) = Player::new(&self.platform, &outgoing);
             self.upstream = Some(Source::Mock(player));
@@ -203,7 +205,7 @@ impl<P: Platform> Drive<P> {
         }
     }
 
-    fn reply(mut self, parts: response::Parts) -> Response<ReplyBody<P>> {
+    fn reply(mut self: Box<Self>, parts: response::Parts) -> Response<ReplyBody<P>> {
         let kind = parts.headers.get(http::header::CONTENT_TYPE);
         self.streaming = kind.is_some_and(|v| v.as_bytes().starts_with(b"text/event-stream"));
         if self.streaming {
@@ -222,7 +224,7 @@ impl<P: Platform> Drive<P> {
             // A complete reply without a body: nobody will ask for its bytes.
             self.report();
         }
-        Response::from_parts(parts, ReplyBody { ready: ready.take(), drive: Some(Box::new(self)), flushed: false })
+        Response::from_parts(parts, ReplyBody { ready: ready.take(), drive: Some(self), flushed: false })
     }
 
     /// Takes the steps that need no waiting.
@@ -254,7 +256,7 @@ impl<P: Platform> Drive<P> {
     }
 
     /// The exchange ended without a reply: its client is gone, so nobody reads this.
-    fn lost(mut self) -> Response<ReplyBody<P>> {
+    fn lost(mut self: Box<Self>) -> Response<ReplyBody<P>> {
         self.report();
         let mut response = Response::new(ReplyBody::empty());
         *response.status_mut() = http::StatusCode::BAD_GATEWAY;

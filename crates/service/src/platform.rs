@@ -40,7 +40,7 @@ pub trait Platform: Clone + Unpin + 'static {
     /// to be read: `body` is the same, ready to send.
     fn send(
         &self,
-        outgoing: Outgoing,
+        outgoing: Box<Outgoing>,
         body: OutgoingBody<Self::ClientBody>,
     ) -> impl Future<Output = Result<(response::Parts, Self::Upstream), TransportError>>;
 

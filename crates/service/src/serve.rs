@@ -82,7 +82,7 @@ pub async fn serve<P: Platform>(
     drive.respond(None).await
 }
 
-async fn refuse<P: Platform>(mut drive: Drive<P>, refusal: &Refusal) -> Response<ReplyBody<P>> {
+async fn refuse<P: Platform>(mut drive: Box<Drive<P>>, refusal: &Refusal) -> Response<ReplyBody<P>> {
     drive.with(|exchange, platform| exchange.refuse(refusal, platform.now()));
     drive.respond(None).await
 }

@@ -78,7 +78,7 @@ impl Platform for Host {
 
     async fn send(
         &self,
-        outgoing: Outgoing,
+        outgoing: Box<Outgoing>,
         body: OutgoingBody<ClientBody>,
     ) -> Result<(response::Parts, Upstream), TransportError> {
         let failed = |kind, detail: String| TransportError { kind, stale: false, detail };

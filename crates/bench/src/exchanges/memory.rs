@@ -94,7 +94,7 @@ impl Platform for Host {
 
     fn send(
         &self,
-        outgoing: Outgoing,
+        outgoing: Box<Outgoing>,
         body: OutgoingBody<ClientBody>,
     ) -> impl Future<Output = Result<(response::Parts, Script), TransportError>> {
         drop((outgoing, body));

@@ -52,12 +52,12 @@ impl Client {
     /// Sends a request and waits for the head of the response. Dropping the future cancels the request.
     pub(crate) async fn send(
         &self,
-        outgoing: Outgoing,
+        outgoing: Box<Outgoing>,
         body: OutgoingBody<Incoming>,
         network: &Network,
         own: SocketAddr,
     ) -> Result<(response::Parts, UpstreamBody), TransportError> {
-        let Outgoing { origin, head, body: _, reach } = outgoing;
+        let Outgoing { origin, head, body: _, reach } = *outgoing;
         let key = Key { origin, public: reach == Reach::Public };
         let place = self.pool.place(&key);
         let mut request = Request::from_parts(head, body);
@@ -78,10 +78,11 @@ impl Client {
             }
         }
 
-        let mut stream = connect::connect(&key.origin, reach, network, own).await?;
+        // In boxes: they would be most of this future, and most requests find a connection.
+        let mut stream = Box::pin(connect::connect(&key.origin, reach, network, own)).await?;
         stream.count(self.pool.counts());
         let answer = if stream.is_http2() {
-            let shared = place.add_http2(Shared::new(stream).await?);
+            let shared = place.add_http2(Box::pin(Shared::new(stream)).await?);
             http2::exchange(shared, request).await
         } else {
             http1::exchange(Wire::new(stream).await?, request, &place).await

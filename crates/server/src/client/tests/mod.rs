@@ -30,12 +30,12 @@ fn network() -> Network {
 }
 
 /// A request of `text` to `host`.
-fn outgoing(secure: bool, host: &str, port: u16, reach: Reach) -> Outgoing {
+fn outgoing(secure: bool, host: &str, port: u16, reach: Reach) -> Box<Outgoing> {
     let origin = Origin { secure, host: host.into(), port };
     let uri = format!("{origin}/v1/x?y=z");
     let request = Request::post(uri).header("host", origin.authority()).body(()).unwrap();
     let (head, ()) = request.into_parts();
-    Outgoing { origin, head, body: exchange::Body::Bytes(Bytes::new()), reach }
+    Box::new(Outgoing { origin, head, body: exchange::Body::Bytes(Bytes::new()), reach })
 }
 
 type Answer = Result<(response::Parts, UpstreamBody), TransportError>;

@@ -81,7 +81,7 @@ async fn ask(
     };
     let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
     let (head, mut incoming) =
-        client.send(outgoing, OutgoingBody::Bytes(Some(body)), &destination.network, nowhere).await?;
+        client.send(Box::new(outgoing), OutgoingBody::Bytes(Some(body)), &destination.network, nowhere).await?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let now = Timestamp::from_micros(u64::try_from(now.as_micros()).unwrap_or(u64::MAX));
     let wait = wait_ms(&head.headers, now).map(Duration::from_millis);
