@@ -64,7 +64,7 @@ impl AsyncRead for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        ready!(self.turn.poll(cx));
+        ready!(self.turn.poll_write(cx));
         let written = match &mut self.inner {
             Inner::Plain(io) => Pin::new(io).poll_write(cx, buf),
             Inner::Tls(io) => Pin::new(io).poll_write(cx, buf),
@@ -80,7 +80,7 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        ready!(self.turn.poll(cx));
+        ready!(self.turn.poll_write(cx));
         let written = match &mut self.inner {
             Inner::Plain(io) => Pin::new(io).poll_write_vectored(cx, bufs),
             Inner::Tls(io) => Pin::new(io).poll_write_vectored(cx, bufs),
@@ -99,6 +99,7 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.turn.flushed();
         match &mut self.inner {
             // A socket has nothing to flush, and hyper asks often: it must not look like progress.
             Inner::Plain(io) => Pin::new(io).poll_flush(cx),
