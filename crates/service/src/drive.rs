@@ -224,7 +224,7 @@ impl<P: Platform> Drive<P> {
             // A complete reply without a body: nobody will ask for its bytes.
             self.report();
         }
-        Response::from_parts(parts, ReplyBody { ready: ready.take(), drive: Some(self), flushed: false })
+        Response::from_parts(parts, ReplyBody { ready: ready.take(), drive: Some(self), rests: 0 })
     }
 
     /// Takes the steps that need no waiting.

@@ -12,13 +12,16 @@ use crate::drive::Drive;
 /// Most bytes handed out at once.
 const MAX_OUT: usize = 256 << 10;
 
+/// A server writes what it was given when the body has nothing more at the moment; ours lets others go first, once.
+const RESTS: u8 = 2;
+
 /// The reply on its way to the client. Its error breaks the client's connection off.
 #[derive(Debug)]
 pub struct ReplyBody<P: Platform> {
     pub(crate) ready: Option<Bytes>,
     pub(crate) drive: Option<Box<Drive<P>>>,
-    /// The last words were given time to be written before the connection is broken off.
-    pub(crate) flushed: bool,
+    /// How often the server has had time to write the last words, before the connection is broken off.
+    pub(crate) rests: u8,
 }
 
 /// The reply is not whole, and the client must see it: the connection is broken off.
@@ -29,7 +32,7 @@ pub struct Aborted;
 impl<P: Platform> ReplyBody<P> {
     /// A body that is all there.
     pub fn whole(bytes: Bytes) -> Self {
-        Self { ready: Some(bytes).filter(|b| !b.is_empty()), drive: None, flushed: false }
+        Self { ready: Some(bytes).filter(|b| !b.is_empty()), drive: None, rests: 0 }
     }
 
     pub(crate) fn empty() -> Self {
@@ -65,9 +68,8 @@ impl<P: Platform> Body for ReplyBody<P> {
         }
         match &drive.end {
             None => Poll::Pending,
-            Some(end) if end.abort && !this.flushed => {
-                // The server writes what it was given when the body has nothing more at the moment.
-                this.flushed = true;
+            Some(end) if end.abort && this.rests < RESTS => {
+                this.rests += 1;
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }

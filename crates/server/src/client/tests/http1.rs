@@ -5,6 +5,7 @@ use apex_core::capture::Tee;
 use apex_core::exchange::TransportErrorKind;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 use tokio::time::sleep;
 
@@ -155,9 +156,11 @@ fn a_burst_is_drained_without_a_pause() {
 fn dropping_closes_the_connection() {
     run(async {
         let (listener, port) = listen().await;
+        let (asked, has_asked) = oneshot::channel();
         let server = spawn_local(async move {
             let mut tcp = accept(&listener).await;
             read_request(&mut tcp).await;
+            asked.send(()).unwrap();
             assert!(closed(&mut tcp).await, "the future was dropped");
             let mut tcp = accept(&listener).await;
             read_request(&mut tcp).await;
@@ -165,7 +168,10 @@ fn dropping_closes_the_connection() {
             assert!(closed(&mut tcp).await, "the body was dropped");
         });
         let client = Client::default();
-        assert!(timeout(Duration::from_millis(50), post(&client, port, "x")).await.is_err());
+        tokio::select! {
+            _ = post(&client, port, "x") => panic!("nobody answered"),
+            asked = has_asked => asked.unwrap(),
+        }
         let (_, mut body) = post(&client, port, "x").await.unwrap();
         assert_eq!(poll_fn(|cx| body.poll_chunk(cx)).await.unwrap().unwrap(), "ok");
         assert!(body.poll_chunk(&mut Context::from_waker(Waker::noop())).is_pending());
