@@ -107,7 +107,7 @@ impl<P: Platform> Drive<P> {
     pub(crate) async fn respond(mut self: Box<Self>, client: Option<P::ClientBody>) -> Response<ReplyBody<P>> {
         let mut client = client;
         loop {
-            let Some(step) = self.exchange.as_mut().map(Exchange::poll) else { return Self::lost(self) };
+            let Some(step) = self.exchange.as_mut().map(Exchange::poll) else { return self.lost() };
             match step {
                 Step::Send(outgoing) => self.send(outgoing, &mut client).await,
                 Step::Read { until } => {
@@ -127,7 +127,7 @@ impl<P: Platform> Drive<P> {
                 Step::Emit(_) => {}
                 Step::Finish { record, abort } => {
                     self.end = Some(End { record: Some(record), abort });
-                    return Self::lost(self);
+                    return self.lost();
                 }
             }
         }
@@ -256,7 +256,7 @@ impl<P: Platform> Drive<P> {
     }
 
     /// The exchange ended without a reply: its client is gone, so nobody reads this.
-    fn lost(mut self: Box<Self>) -> Response<ReplyBody<P>> {
+    fn lost(&mut self) -> Response<ReplyBody<P>> {
         self.report();
         let mut response = Response::new(ReplyBody::empty());
         *response.status_mut() = http::StatusCode::BAD_GATEWAY;

@@ -292,7 +292,7 @@ fn a_client_that_leaves_inside_its_body_aborts_the_request() {
             while tcp.read_buf(&mut read).await.unwrap_or(0) > 0 {}
             String::from_utf8(read).unwrap()
         });
-        let (tell, told) = tokio::sync::oneshot::channel();
+        let (tell, told) = oneshot::channel();
         let tell = std::cell::RefCell::new(Some(tell));
         spawn_local(async move {
             let tcp = accept(&front).await;
