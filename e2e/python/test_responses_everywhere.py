@@ -185,15 +185,14 @@ def test_a_broken_stream_is_no_answer(oai, dialect, behaviour):
 def test_a_conversation_goes_on_by_id(oai, upstream, dialect, streamed):
     question = "weather in both Paris and London?"
     first = ask(oai, streamed, model=model(dialect), input=question, tools=TOOLS, instructions="Be brief.")
-    # A relayed reply is the provider's own, which stored nothing.
-    assert first.store == (dialect != "responses") and first.previous_response_id is None
+    # The gateway keeps it, whatever a provider that is relayed stores.
+    assert first.store and first.previous_response_id is None
     calls = [item for item in first.output if item.type == "function_call"]
     outputs = [{"type": "function_call_output", "call_id": call.call_id, "output": "sunny"} for call in calls]
     request = {"model": model(dialect), "tools": TOOLS}
     second = ask(oai, streamed, input=outputs, previous_response_id=first.id, **request)
     assert second.output_text == "The tool said: sunny | sunny"
-    if dialect != "responses":
-        assert second.previous_response_id == first.id
+    assert second.previous_response_id == first.id
     third = ask(oai, streamed, input="and now?", previous_response_id=second.id, **request)
     # All of it is there; instructions are those of each request.
     assert third.output_text == "Echo: and now? | turn: 2"
