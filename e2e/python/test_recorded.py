@@ -42,6 +42,11 @@ class Chat:
             },
             "relayed: the helper leaves out chunks that do not say they are `chat.completion.chunk`",
         ),
+        (
+            "stop",
+            {"7f482c61434d68f5", "d50e342d3d9311f8", "dfae2e1008201759"},
+            "relayed: a reason that was not sent, or in a chunk that the helper leaves out",
+        ),
     ]
     error_of = staticmethod(openai_error)
 

@@ -188,12 +188,6 @@ pub const RELAYED: &[Excuse] = &[
         why: "Snowflake sends an empty `function_call` and an empty reason in place of none",
     },
     Excuse {
-        ids: &["7f482c61434d68f5", "d50e342d3d9311f8", "dfae2e1008201759"],
-        clients: &[Dialect::OpenAiChat],
-        checks: &["stop"],
-        why: "no reason to stop was sent",
-    },
-    Excuse {
         ids: &["494b5a4583e495af", "da2b752b0444028e"],
         clients: &[Dialect::OpenAiChat],
         checks: &["stop"],
