@@ -1,8 +1,6 @@
 //! From a request to its answer when no script was given: the path chooses the dialect, the model the behaviour.
 #![expect(clippy::indexing_slicing, reason = "a missing member of a `Value` is null")]
 
-use std::time::Duration;
-
 use serde_json::Value;
 
 use crate::ask::Ask;
@@ -251,13 +249,14 @@ impl<'a> Turn<'a> {
                 events.push(self.error_event(&Failure::mid_stream()));
             }
         }
-        let pause = match self.tokens.text {
-            Text::Paced(_, pause) => pause,
-            Text::Big(_) | Text::Burst(_) | Text::Echo => Duration::ZERO,
+        let before = match self.tokens.text {
+            Text::Gated(_) => Some(Step::Gate),
+            Text::Paced(_, pause) if !pause.is_zero() => Some(Step::Sleep(pause)),
+            Text::Big(_) | Text::Burst(_) | Text::Echo | Text::Paced(..) => None,
         };
         let mut script = Script::sse(events.iter().map(|event| self.event_bytes(event)));
-        if !pause.is_zero() {
-            script.steps = interleave(script.steps, &events, pause);
+        if let Some(before) = before {
+            script.steps = interleave(script.steps, &events, &before);
         }
         if matches!(self.tokens.text, Text::Burst(_)) { script.burst() } else { script }
     }
@@ -369,13 +368,13 @@ fn half(events: Vec<Event>) -> Vec<Event> {
     kept
 }
 
-/// A pause before every content event; `steps` is a head, one chunk per event, and the end.
-fn interleave(steps: Vec<Step>, events: &[Event], pause: Duration) -> Vec<Step> {
+/// A step before every content event; `steps` is a head, one chunk per event, and the end.
+fn interleave(steps: Vec<Step>, events: &[Event], before: &Step) -> Vec<Step> {
     let mut out = Vec::with_capacity(steps.len() * 2);
     for (at, step) in steps.into_iter().enumerate() {
         let event = at.checked_sub(1).and_then(|at| events.get(at));
         if event.is_some_and(|event| event.phase == Phase::Content) {
-            out.push(Step::Sleep(pause));
+            out.push(before.clone());
         }
         out.push(step);
     }

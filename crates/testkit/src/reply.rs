@@ -208,7 +208,7 @@ fn json_at(text: &str) -> Option<(String, &str)> {
 
 fn pieces_for(ask: &Ask, tokens: &Tokens) -> Vec<String> {
     match tokens.text {
-        Text::Burst(n) | Text::Paced(n, _) => return (0..n).map(|i| format!("t{i} ")).collect(),
+        Text::Burst(n) | Text::Gated(n) | Text::Paced(n, _) => return (0..n).map(|i| format!("t{i} ")).collect(),
         Text::Big(kilobytes) => return (0..kilobytes).map(|i| format!("{i:0>1023} ")).collect(),
         Text::Echo => {}
     }

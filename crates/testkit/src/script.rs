@@ -31,6 +31,8 @@ pub enum Step {
     /// The last, empty chunk.
     EndChunks,
     Sleep(Duration),
+    /// Waits for one `Upstream::let_one_pass` (or `POST /__next`), which lets one gate of one answer open.
+    Gate,
     /// FIN, whatever was promised.
     Close,
     /// RST (`SO_LINGER` 0).
@@ -280,7 +282,7 @@ impl Script {
                     (Step::Burst(kept), used)
                 }
                 Step::EndChunks | Step::Close | Step::Reset | Step::Hang => break,
-                other @ (Step::Head { .. } | Step::Sleep(_)) => {
+                other @ (Step::Head { .. } | Step::Sleep(_) | Step::Gate) => {
                     steps.push(other);
                     continue;
                 }
@@ -324,7 +326,9 @@ fn pieces_of(step: &Step) -> Vec<Vec<u8>> {
     match step {
         Step::Bytes(piece) | Step::Chunk(piece) => vec![piece.clone()],
         Step::Burst(pieces) => pieces.clone(),
-        Step::Head { .. } | Step::EndChunks | Step::Sleep(_) | Step::Close | Step::Reset | Step::Hang => Vec::new(),
+        Step::Head { .. } | Step::EndChunks | Step::Sleep(_) | Step::Gate | Step::Close | Step::Reset | Step::Hang => {
+            Vec::new()
+        }
     }
 }
 

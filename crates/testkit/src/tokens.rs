@@ -43,6 +43,8 @@ pub(crate) enum Text {
     Big(usize),
     /// So many numbered words, all HTTP chunks in one write when streamed.
     Burst(usize),
+    /// So many numbered words, each sent when it is asked for when streamed.
+    Gated(usize),
     /// So many numbered words, with a pause before each when streamed.
     Paced(usize, Duration),
 }
@@ -101,6 +103,7 @@ impl Tokens {
             ("rst", Some(n)) => self.damage = Some(Damage::Rst(n)),
             ("big", Some(n)) => self.text = Text::Big(n),
             ("burst", Some(n)) => self.text = Text::Burst(n),
+            ("gated", Some(n)) => self.text = Text::Gated(n),
             ("bytes", Some(n)) => self.framing.push(Framing::Split(n)),
             ("stream", Some(n)) => {
                 self.text = Text::Paced(n, millis(1).unwrap_or_default());
@@ -131,7 +134,7 @@ impl Tokens {
                 return 0;
             }
         }
-        usize::from(matches!(word, "slow" | "cut" | "rst" | "big" | "burst" | "bytes") && number(0).is_some())
+        usize::from(matches!(word, "slow" | "cut" | "rst" | "big" | "burst" | "bytes" | "gated") && number(0).is_some())
     }
 }
 

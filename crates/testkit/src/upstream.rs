@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -67,6 +67,7 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     changed: Condvar,
     stop: AtomicBool,
+    gates: AtomicUsize,
     reading: Reading,
 }
 
@@ -125,7 +126,7 @@ impl Upstream {
         std::mem::take(&mut state.recorded)
     }
 
-    /// Forgets recorded requests; scripts stay.
+    /// Forgets recorded requests, and gates that may open; scripts stay.
     pub fn clear(&self) {
         self.shared.clear();
     }
@@ -197,6 +198,11 @@ impl Upstream {
         state.rules.clear();
         state.head_rules.clear();
         state.queue.clear();
+    }
+
+    /// Lets one answer go on that waits at a [`crate::Step::Gate`], or the next one that comes to a gate.
+    pub fn let_one_pass(&self) {
+        self.shared.let_one_pass();
     }
 
     /// Stops reading request bodies, or goes on: whoever sends must wait.
@@ -297,6 +303,11 @@ impl Shared {
         let mut state = self.lock();
         state.held = 0;
         state.recorded.clear();
+        self.gates.store(0, Ordering::Relaxed);
+    }
+
+    pub(crate) fn let_one_pass(&self) {
+        self.gates.fetch_add(1, Ordering::Relaxed);
     }
 
     fn early(&self, head: &Recorded) -> Option<Script> {
@@ -376,7 +387,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
 }
 
 fn serve(stream: TcpStream, connection: u64, shared: &Shared) {
-    let Ok(mut peer) = Connection::new(stream, &shared.stop) else { return };
+    let Ok(mut peer) = Connection::new(stream, &shared.stop, &shared.gates) else { return };
     let mut count = 0;
     loop {
         let mut request = match peer.read_head() {

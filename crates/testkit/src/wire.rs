@@ -94,6 +94,8 @@ pub(crate) struct Connection<'a> {
     stream: TcpStream,
     input: Vec<u8>,
     stop: &'a AtomicBool,
+    /// How many gates may open.
+    gates: &'a AtomicUsize,
     pub(crate) bytes_sent: usize,
 }
 
@@ -104,10 +106,10 @@ enum Looked {
 }
 
 impl<'a> Connection<'a> {
-    pub(crate) fn new(stream: TcpStream, stop: &'a AtomicBool) -> io::Result<Self> {
+    pub(crate) fn new(stream: TcpStream, stop: &'a AtomicBool, gates: &'a AtomicUsize) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(IDLE_LOOK))?;
-        Ok(Self { stream, input: Vec::new(), stop, bytes_sent: 0 })
+        Ok(Self { stream, input: Vec::new(), stop, gates, bytes_sent: 0 })
     }
 
     pub(crate) fn read_head(&mut self) -> Result<Request, ReadFailure> {
@@ -331,6 +333,12 @@ impl<'a> Connection<'a> {
                 Step::Reset => {
                     let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
                     return Ok(Played::Closed);
+                }
+                Step::Gate => {
+                    let one = |gates: usize| gates.checked_sub(1);
+                    while self.gates.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one).is_err() {
+                        self.wait(Some(LOOK))?;
+                    }
                 }
                 Step::Hang => self.wait(None)?,
             }

@@ -108,6 +108,23 @@ fn a_client_that_leaves_is_noticed_at_once() {
 }
 
 #[test]
+fn a_gated_stream_waits_for_its_reader() {
+    let upstream = Upstream::start();
+    upstream.let_one_pass();
+    let mut peer = Peer::of(&upstream);
+    peer.post("/v1/chat/completions", r#"{"model":"x-gated-3","stream":true,"messages":[]}"#);
+    let mut all = String::new();
+    for n in 0..3 {
+        while !all.contains(&format!("t{n} ")) {
+            let Got::Bytes(more) = peer.read() else { panic!("it ended: {all}") };
+            all.push_str(&String::from_utf8_lossy(&more));
+        }
+        assert!(!all.contains(&format!("t{} ", n + 1)), "{all}");
+        upstream.let_one_pass();
+    }
+}
+
+#[test]
 fn a_client_that_leaves_in_its_own_body_is_incomplete() {
     let upstream = Upstream::start();
     let mut peer = Peer::of(&upstream);
