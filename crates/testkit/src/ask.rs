@@ -362,7 +362,7 @@ impl Choice {
 /// Text that agents and gateways put into user turns on their own account.
 fn is_remark(text: &str) -> bool {
     let text = text.trim_start();
-    let marks = ["<system-reminder>", "<system-note>", "[image "];
+    let marks = ["<system-reminder>", "<system-note>", "<environment_details>", "[image "];
     text.is_empty() || marks.iter().any(|mark| text.starts_with(mark))
 }
 

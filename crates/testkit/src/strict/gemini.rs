@@ -33,16 +33,19 @@ pub(crate) fn check(request: &Recorded, body: &Value) -> Checked {
         return refuse("contents", "Please ensure that the first content is a user's.");
     }
     let newest = !request.path().contains("/gemini-2") && !request.path().contains("/gemini-1");
-    let mut asked = 0;
+    let (mut asked, mut model) = (0, false);
     for content in contents {
         parts(content)?;
         let count = |member: &str| array(&content["parts"]).iter().filter(|p| !p[member].is_null()).count();
-        if count("functionResponse") != asked {
+        // Google's SDKs keep every piece of a stream as a content of its own: those of the model are one turn.
+        let same = model && text(&content["role"]) == "model";
+        model = text(&content["role"]) == "model";
+        if !same && count("functionResponse") != asked {
             let what = "Please ensure that the number of function response parts is equal to the number of function \
                         call parts of the function call turn.";
             return refuse("contents", what);
         }
-        asked = count("functionCall");
+        asked = count("functionCall") + if same { asked } else { 0 };
         let first = array(&content["parts"]).iter().find(|p| !p["functionCall"].is_null());
         if newest && first.is_some_and(|p| text(&p["thoughtSignature"]).is_empty()) {
             return refuse("contents", "Function call is missing a thought_signature in functionCall parts.");
