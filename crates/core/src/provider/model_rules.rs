@@ -24,6 +24,12 @@ pub(super) const OPENAI_MODELS: &[ModelRule] = &[
     ModelRule { glob: "chatgpt-*", refuses: EFFORT, ..ModelRule::PLAIN },
 ];
 
+/// OpenAI's reasoning models are no others behind somebody else's address.
+pub(super) const COMPATIBLE_MODELS: &[ModelRule] = &[
+    ModelRule { glob: "gpt-5*-chat*", ..ModelRule::PLAIN },
+    ModelRule { glob: "gpt-5*", refuses_reasoning: SAMPLING, ..ModelRule::PLAIN },
+];
+
 /// OpenAI's, and those of other vendors: "Responses refuses `reasoning.effort` for them" (section 5). A deployment may have
 /// any name; those of the catalogue begin so.
 pub(super) const AZURE_MODELS: &[ModelRule] = &[

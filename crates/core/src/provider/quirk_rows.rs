@@ -1,7 +1,7 @@
 //! One row of quirks per Chat-compatible provider. The sections named here are those of the project's list of provider
 //! quirks (`quirks.md`).
 
-use super::model_rules::{AZURE_MODELS, GROK_MODELS, GROQ_MODELS, OPENAI_MODELS};
+use super::model_rules::{AZURE_MODELS, COMPATIBLE_MODELS, GROK_MODELS, GROQ_MODELS, OPENAI_MODELS};
 use super::quirks::{
     ALL_EFFORTS, Below, COMMON_EFFORTS, ContentForm, ForcedChoice, LimitField, Patch, Quirks, ReasoningField, Says,
     StreamUsage, StrictLimits, ToolId,
@@ -106,7 +106,7 @@ impl Quirks {
     /// A provider nobody described (section 1): plain OpenAI-compatible, `max_tokens`, tolerant reader.
     pub const COMPATIBLE: Self = Self {
         keeps_responses: false,
-        models: &[],
+        models: COMPATIBLE_MODELS,
         limit: LimitField::MaxTokens,
         min_output: 1,
         max_tools: usize::MAX,

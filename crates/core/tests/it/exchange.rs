@@ -493,8 +493,20 @@ fn what_a_model_refuses_is_left_out_and_named() {
             "top_p=drop,stop_sequences=drop",
         ),
         ("grok-4#grok", r#""stop_sequences":["x"]"#, "max_completion_tokens", "stop_sequences=drop"),
+        // OpenAI's reasoning models are no others behind somebody else's address.
+        ("gpt-5.5#local", r#""temperature":0.5,"top_p":0.9"#, "max_tokens", "temperature=drop,top_p=drop"),
+        ("gpt-5-chat-latest#local", r#""temperature":0.5"#, "temperature", ""),
+        ("gpt-oss-20b#local", r#""temperature":0.5"#, "temperature", ""),
     ] {
         let mut settings = settings();
+        settings.providers.insert(
+            "local".into(),
+            apex_core::settings::Provider {
+                base_url: Some("https://llm.example/v1".into()),
+                dialects: Some(vec!["openai-chat".into()]),
+                ..Default::default()
+            },
+        );
         settings.providers.insert(
             "grok".into(),
             apex_core::settings::Provider {

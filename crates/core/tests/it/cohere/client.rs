@@ -27,8 +27,8 @@ fn everything_a_client_can_say() {
     for (dialect, model) in [
         (Dialect::Anthropic, "claude-sonnet-4-6"),
         (Dialect::Gemini, "gemini-3.5-pro"),
-        (Dialect::OpenAiChat, "gpt-5.5"),
-        (Dialect::OpenAiResponses, "gpt-5.5"),
+        (Dialect::OpenAiChat, "llama-4-70b"),
+        (Dialect::OpenAiResponses, "llama-4-70b"),
     ] {
         let mut run = ask(dialect, &EVERYTHING.replace("command-a-03-2025", model));
         let record = run.exchange.abandoned(harness::START);
