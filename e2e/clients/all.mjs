@@ -12,6 +12,6 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 install(folder, CLIENTS.filter((client) => names.length === 0 || names.includes(client.name)));
-const tests = ['--test', '--test-reporter=spec', '--test-concurrency=1', 'round_trip.test.mjs'];
+const tests = ['--test', '--test-reporter=spec', '--test-concurrency=1', 'round_trip.test.mjs', 'connect.test.mjs', 'docs.test.mjs'];
 const env = { ...process.env, APEX_CLIENTS: names.length > 0 ? names.join(',') : 'all', APEX_CLIENTS_DIR: folder };
 process.exitCode = spawnSync(process.execPath, tests, { env, stdio: 'inherit' }).status ?? 1;

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 
 import { CLIENTS } from './table.mjs';
 
+/** Installs Python's packages in a tenth of the time. */
+const UV = 'uv==0.13.9';
 /** Several clients need a newer node than the tests do: it comes as a package, too. */
 const NODE = 'node@24.21.0';
 const STAMP = '.installed';
@@ -36,16 +38,25 @@ const npm = (packages) => (folder) => {
   call('npm', ['install', '--no-fund', '--no-audit', '--loglevel=error', '--save-exact', ...packages], folder);
 };
 
-const pip = (packages) => (folder) => {
+const python = (packages) => (folder) => {
   call('python3', ['-m', 'venv', folder], folder);
   call(join(folder, 'bin', 'python'), ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...packages], folder);
 };
 
+const pip = (uv, packages) => (folder) => {
+  call(uv, ['venv', '--quiet', '--allow-existing', '--python', 'python3', folder], folder);
+  // Compiled once: a client is started many times, and the runner lets it write nothing.
+  const own = ['--python', join(folder, 'bin', 'python'), '--compile-bytecode'];
+  call(uv, ['pip', 'install', '--quiet', ...own, ...packages], folder);
+};
+
 export function install(folder, clients) {
+  const uv = join(folder, 'uv', 'bin', 'uv');
   if (clients.some((client) => client.needs?.npm)) ensure(join(folder, 'node'), NODE, npm([NODE]));
+  if (clients.some((client) => client.needs?.pip)) ensure(join(folder, 'uv'), UV, python([UV]));
   for (const client of clients) {
     const { needs } = client;
     if (!needs) continue;
-    ensure(home(folder, client), needs, needs.npm ? npm(needs.npm) : pip(needs.pip));
+    ensure(home(folder, client), needs, needs.npm ? npm(needs.npm) : pip(uv, needs.pip));
   }
 }

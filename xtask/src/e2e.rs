@@ -86,6 +86,7 @@ struct Host {
     dist: PathBuf,
     /// The built native gateway.
     binary: PathBuf,
+    docs: PathBuf,
 }
 
 impl Host {
@@ -120,7 +121,8 @@ impl Host {
         let native = if suite.host == suite::Host::Both { Some(start(native(), "native")?) } else { None };
         println!("gateway {}, upstream {}", gateway.url, upstream.url);
         let (dist, binary) = (project.root.join(worker::DIST), built(project, "apex-ai-proxy"));
-        Ok(Self { gateway, native, upstream, token, kind: suite.host, dist, binary })
+        let docs = project.root.join("docs");
+        Ok(Self { gateway, native, upstream, token, kind: suite.host, dist, binary, docs })
     }
 
     /// What a suite knows of its host: these variables, and none of the developer's own keys.
@@ -139,6 +141,7 @@ impl Host {
             .env("APEX_HOST_KIND", if self.kind == suite::Host::Native { "native" } else { "worker" })
             .env("APEX_DIST", &self.dist)
             .env("APEX_NATIVE_BINARY", &self.binary)
+            .env("APEX_DOCS", &self.docs)
             .env("APEX_NATIVE_URL", self.native.as_ref().map_or("", |native| &native.url))
             .env("NO_PROXY", "127.0.0.1,localhost")
             .env("no_proxy", "127.0.0.1,localhost");

@@ -2,9 +2,10 @@
 
 import sys
 
-KIND, BASE, TOKEN, MODEL, NOTE = sys.argv[1:6]
+KIND, BASE, TOKEN, MODEL, NOTE, ALIAS = sys.argv[1:7]
 V1 = f"{BASE}/v1"
 PROMPT = 'Read the note: CALL read_note {"path":"%s"}' % NOTE
+PATH = {"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]}
 
 
 def read(path: str) -> str:

@@ -31,6 +31,8 @@ pub(super) enum Form {
     Toml,
     /// `key: value` lines of the top level.
     Yaml,
+    /// The whole file: one that is there is not touched.
+    Whole,
 }
 
 pub(super) const CLIENTS: &[Client] = &[
@@ -124,25 +126,91 @@ wire_api = "responses"
         name: "qwen-code",
         what: "Qwen Code (Chat)",
         model: "gpt-5.5#openai",
-        files: &[],
-        env: "export OPENAI_BASE_URL=\"{url}/v1\"\nexport OPENAI_API_KEY=\"$\u{7b}{token_env}\u{7d}\"\nexport OPENAI_MODEL=\"{model}\"\nqwen --auth-type openai\n",
+        files: &[File {
+            path: ".qwen/settings.json",
+            form: Form::Json,
+            settings: "{\n  \"security\": { \"auth\": { \"selectedType\": \"openai\" } }\n}\n",
+        }],
+        env: "export OPENAI_BASE_URL=\"{url}/v1\"\nexport OPENAI_API_KEY=\"$\u{7b}{token_env}\u{7d}\"\nexport OPENAI_MODEL=\"{model}\"\n",
         note: "",
+    },
+    Client {
+        name: "copilot",
+        what: "GitHub Copilot CLI (Chat)",
+        model: "gpt-5.5#openai",
+        files: &[],
+        env: "export COPILOT_PROVIDER_BASE_URL=\"{url}/v1\"\nexport COPILOT_PROVIDER_API_KEY=\"$\u{7b}{token_env}\u{7d}\"\nexport COPILOT_MODEL=\"{model}\"\n",
+        note: "With these it needs no GitHub account. COPILOT_OFFLINE=true keeps it from asking GitHub for anything.",
     },
     Client {
         name: "continue",
         what: "Continue, in an editor or as `cn` (Chat)",
         model: "gpt-5.5#openai",
-        files: &[],
+        files: &[File {
+            path: ".continue/config.yaml",
+            form: Form::Whole,
+            settings: r#"name: apex
+version: 1.0.0
+schema: v1
+models:
+  - name: apex
+    provider: openai
+    model: "{model}"
+    apiBase: "{url}/v1"
+    apiKey: ${{ secrets.{token_env} }}
+    capabilities: [tool_use]
+    roles: [chat, edit, apply]
+"#,
+        }],
         env: "",
-        note: "Under `models:` in ~/.continue/config.yaml:\n\n  - name: apex\n    provider: openai\n    model: \"{model}\"\n    apiBase: \"{url}/v1\"\n    apiKey: ${{ secrets.{token_env} }}\n    capabilities: [tool_use]\n    roles: [chat, edit, apply]",
+        note: "{token_env} must hold the gateway token where `cn` is started; in an editor, put it into ~/.continue/.env.",
     },
     Client {
         name: "cline",
         what: "Cline (Chat)",
         model: "gpt-5.5#openai",
         files: &[],
+        env: "cline auth -p openai-compatible -b \"{url}/v1\" -m \"{model}\" -k \"$\u{7b}{token_env}\u{7d}\"\n",
+        note: "In an editor, choose the API provider \"OpenAI Compatible\" in its settings: base URL {url}/v1, model {model}, and the gateway token as API key.",
+    },
+    Client {
+        name: "pi",
+        what: "pi (Chat)",
+        model: "gpt-5.5#openai",
+        files: &[
+            File {
+                path: ".pi/agent/models.json",
+                form: Form::Json,
+                settings: r#"{
+  "providers": {
+    "apex": {
+      "baseUrl": "{url}/v1",
+      "api": "openai-completions",
+      "apiKey": "{token_env}",
+      "models": [{ "id": "{model}", "contextWindow": 200000, "maxTokens": 32000 }]
+    }
+  }
+}
+"#,
+            },
+            File {
+                path: ".pi/agent/settings.json",
+                form: Form::Json,
+                settings: "{\n  \"defaultProvider\": \"apex\",\n  \"defaultModel\": \"{model}\"\n}\n",
+            },
+        ],
         env: "",
-        note: "In its settings choose the API provider \"OpenAI Compatible\": base URL {url}/v1, model {model}, and the gateway token as API key.",
+        note: "{token_env} must hold the gateway token where `pi` is started.",
+    },
+    Client {
+        name: "llm",
+        what: "llm (Chat)",
+        model: "gpt-5.5#openai",
+        files: &[],
+        env: r#"printf '%s\n' '- model_id: apex' '  model_name: "{model}"' '  api_base: "{url}/v1"' '  api_key_name: apex' '  supports_tools: true' >> "$(dirname "$(llm logs path)")/extra-openai-models.yaml"
+llm keys set apex --value "${{token_env}}"
+"#,
+        note: "Then `llm -m apex 'hello'`.",
     },
     Client {
         name: "cursor",

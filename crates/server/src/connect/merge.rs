@@ -14,6 +14,8 @@ pub(super) fn merge(form: Form, text: &str, settings: &str) -> Result<String, St
         Form::Json => json(text, settings, 0),
         Form::Toml => toml(text, settings),
         Form::Yaml => Ok(yaml(text, settings)),
+        Form::Whole if text.trim().is_empty() || text == settings => Ok(settings.to_owned()),
+        Form::Whole => Err("has settings already, and what is wanted is a part of a list: add it by hand".to_owned()),
     }
 }
 
@@ -133,6 +135,13 @@ mod tests {
             assert!(merged.contains(kept), "{merged}");
         }
         assert!(merge(Form::Toml, "= no", "a = 1").is_err());
+    }
+
+    #[test]
+    fn a_whole_file_is_not_touched() {
+        assert_eq!(merge(Form::Whole, "\n", "models: []\n").unwrap(), "models: []\n");
+        assert_eq!(merge(Form::Whole, "models: []\n", "models: []\n").unwrap(), "models: []\n");
+        assert!(merge(Form::Whole, "name: mine\n", "models: []\n").unwrap_err().contains("by hand"));
     }
 
     #[test]
