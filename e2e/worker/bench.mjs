@@ -108,7 +108,10 @@ async function original(checkout) {
 const ours = Object.fromEntries(['index.js', 'index_bg.wasm'].map((name) => [name, fs.readFileSync(path.join(DIST, name))]));
 const names = { ACCOUNT_ID: 'account', GATEWAY_ID: 'gateway', AZURE_RESOURCE: 'resource' };
 const secrets = { GatewayToken: TOKEN };
-const COUNTED = JSON.stringify({ passthrough: { max_concurrent: 1000 } });
+// The original knows no other dialect of this provider.
+const providers = { openai: { dialects: ['openai-chat'] } };
+const CONFIG = JSON.stringify({ providers });
+const COUNTED = JSON.stringify({ providers, passthrough: { max_concurrent: 1000 } });
 const THROUGH = { 'x-apex-ai-proxy-provider': 'provider.example', authorization: 'Bearer own' };
 const CHAT = { path: '/v1/chat/completions' };
 const MESSAGES = { path: '/v1/messages' };
@@ -116,9 +119,9 @@ const reporting = { AEPIPE_BASE_URL: 'http://aepipe.example' };
 
 // What runs, and which requests it gets.
 const PROGRAMS = [
-  { files: ours, bindings: names, secrets, ways: { relay: CHAT, translation: MESSAGES, passthrough: { ...CHAT, headers: THROUGH } } },
+  { files: ours, bindings: { ...names, APEX_CONFIG: CONFIG }, secrets, ways: { relay: CHAT, translation: MESSAGES, passthrough: { ...CHAT, headers: THROUGH } } },
   { files: ours, bindings: { ...names, APEX_CONFIG: COUNTED }, secrets, ways: { 'passthrough, pumped': { ...CHAT, headers: THROUGH } } },
-  { files: ours, bindings: { ...names, ...reporting }, secrets: { ...secrets, AepipeToken: 'bench' }, ways: { 'relay, reported': CHAT } },
+  { files: ours, bindings: { ...names, ...reporting, APEX_CONFIG: CONFIG }, secrets: { ...secrets, AepipeToken: 'bench' }, ways: { 'relay, reported': CHAT } },
   ...Object.entries(REFERENCE).map(([name, body]) => ({ files: { 'worker.mjs': reference(body) }, ways: { [name]: CHAT } })),
 ];
 if (options.original) {

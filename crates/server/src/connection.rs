@@ -125,8 +125,7 @@ fn answer(
     let in_flight = if request.version() == Version::HTTP_2 { in_flight.alone() } else { in_flight };
     let (head, body) = request.into_parts();
     let checked = checks.check(&head);
-    // hyper keeps room for this future as long as the connection lives: in a box it is gone when the head is there, which
-    // is 11 KB less for each stream.
+    // hyper keeps room for this future, kilobytes, as long as the connection lives: in a box it is gone when the head is there.
     Box::pin(async move {
         let response = match checked {
             Ok(()) => serve(&native, native.catalog(), peer, Request::from_parts(head, body)).await,
