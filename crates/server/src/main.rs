@@ -137,17 +137,16 @@ fn resolve(options: &Options, names: &[String]) -> Result<(), Box<dyn Error>> {
 /// What the providers themselves say they have, asked now.
 fn listed(loaded: &Loaded, out: &mut impl io::Write) -> Result<(), Box<dyn Error>> {
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
-    let client = client::Client::new(Arc::default());
-    for provider in loaded.catalog.providers.values() {
-        let asked = models::fetch(&client, provider, &loaded.catalog, &loaded.network, loaded.bind.address);
-        match runtime.block_on(asked) {
+    let answers = runtime.block_on(models::fetch_all(loaded));
+    for (id, answer) in answers {
+        match answer {
             None => {}
             Some(Ok(names)) => {
                 for name in names {
-                    writeln!(out, "{name}#{}", provider.id)?;
+                    writeln!(out, "{name}#{id}")?;
                 }
             }
-            Some(Err(reason)) => writeln!(out, "{}: its models cannot be listed: {reason}", provider.id)?,
+            Some(Err(reason)) => writeln!(out, "{id}: its models cannot be listed: {reason}")?,
         }
     }
     Ok(())

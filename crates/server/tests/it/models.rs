@@ -47,7 +47,9 @@ fn providers_lists_are_merged_with_the_configuration() {
     gateway.wait_for_log("models cannot be listed");
     let asked = upstream.requests();
     let keys: Vec<_> = asked.iter().filter_map(|r| r.header("authorization").or(r.header("x-api-key"))).collect();
-    assert_eq!(keys, ["sk-a", "Bearer sk-i", "Bearer sk-o"]);
+    let mut keys = keys;
+    keys.sort_unstable();
+    assert_eq!(keys, ["Bearer sk-i", "Bearer sk-o", "sk-a"]);
     // In every shape.
     let anthropic = list(&gateway, "/v1/models", "anthropic-version: 2023-06-01\r\n");
     assert!(anthropic.contains(r#""type":"model","id":"claude-haiku-4-5#anthropic""#), "{anthropic}");
@@ -60,6 +62,16 @@ fn providers_lists_are_merged_with_the_configuration() {
         shown.contains("claude-haiku-4-5#anthropic\n") && shown.contains("ill: its models cannot be listed"),
         "{shown}"
     );
+}
+
+#[test]
+fn a_slow_provider_holds_nobody_up() {
+    let upstream = Upstream::start();
+    // The first one by name.
+    upstream.on_path("/anthropic/v1/models", Script::hang());
+    let gateway = Gateway::start(&config(&upstream, ""));
+    list_with(&gateway, "gpt-5.5-mini#openai");
+    assert!(!gateway.log().contains("no answer in time"), "it was not waited for: {}", gateway.log());
 }
 
 #[test]
