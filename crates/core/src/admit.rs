@@ -224,10 +224,20 @@ fn admitted(head: request::Parts, target: Target, caller: Caller) -> Result<Admi
     Ok(Admitted { head, target, caller, mapping, hops })
 }
 
-/// Anthropic's clients say who they are on paths that others have, too (`/v1/files`).
+/// Anthropic's and Cohere's clients say who they are on paths that others have, too (`/v1/files`, `/v1/datasets`).
 fn with_headers(operation: Operation, headers: &HeaderMap) -> Operation {
-    let theirs = operation == Operation::Unlisted(Dialect::OpenAiChat) && headers.contains_key(VERSION);
-    if theirs { Operation::Unlisted(Dialect::Anthropic) } else { operation }
+    if operation != Operation::Unlisted(Dialect::OpenAiChat) {
+        return operation;
+    }
+    Operation::Unlisted(match () {
+        () if headers.contains_key(VERSION) => Dialect::Anthropic,
+        () if is_cohere(headers) => Dialect::Cohere,
+        () => Dialect::OpenAiChat,
+    })
+}
+
+fn is_cohere(headers: &HeaderMap) -> bool {
+    headers.get(SDK_NAME).is_some_and(|name| name.as_bytes().starts_with(b"cohere"))
 }
 
 /// Can the body be read as far as the route needs it?
@@ -281,7 +291,6 @@ fn body_fits(headers: &HeaderMap, catalog: &Catalog) -> Result<(), Refusal> {
 pub fn error_dialect(head: &request::Parts) -> Dialect {
     let (path, headers) = (head.uri.path(), &head.headers);
     let google = || GOOGLE.iter().any(|name| headers.contains_key(name));
-    let cohere = || headers.get(SDK_NAME).is_some_and(|name| name.as_bytes().starts_with(b"cohere"));
     let route = match route::route(&Method::POST, path) {
         // Another method may mean something else there.
         Ok(Route::Api(Operation::Unlisted(_))) => route::route(&head.method, path),
@@ -292,7 +301,7 @@ pub fn error_dialect(head: &request::Parts) -> Dialect {
         _ if path.starts_with("/v1beta/") => Dialect::Gemini,
         _ if headers.contains_key(VERSION) => Dialect::Anthropic,
         _ if google() => Dialect::Gemini,
-        _ if path.starts_with("/v2/") || cohere() => Dialect::Cohere,
+        _ if path.starts_with("/v2/") || is_cohere(headers) => Dialect::Cohere,
         _ => Dialect::OpenAiChat,
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::dialect::{self, Dialect};
 use crate::hub::{Arguments, MediaSource, Part, Reasoning, Request, Tool, Turn};
-use crate::json::{Members, object};
+use crate::json::{JsonStr, Members, RawValue, object};
 
 /// Says on a reply that its count is an estimate.
 pub const HEADER: &str = "x-apex-token-count";
@@ -18,68 +18,131 @@ const PER_TOOL: u64 = 8;
 const PER_IMAGE: u64 = 1_600;
 const PER_DOCUMENT: u64 = 3_000;
 
-/// Estimates the prompt tokens of `body`, a request of `dialect`.
+/// Most bytes of a prompt's texts that are cut into tokens; what is beyond counts at the rate of these. It bounds the time
+/// of an estimate, whatever the prompt.
+const READ: usize = 4 << 20;
+
+/// Estimates the prompt tokens of `body`, a request of `dialect`. CPU work in the size of `body`, up to some hundred
+/// milliseconds.
 pub fn estimate(dialect: Dialect, body: &str) -> u64 {
-    match dialect::decode_request(dialect, body) {
-        Ok(request) => request_tokens(&request),
+    let body = prompt(dialect, body);
+    let Ok(request) = dialect::decode_request(dialect, body) else {
         // What cannot be read in detail still has a length.
-        Err(_) => by_bytes(body),
+        return by_bytes(body.len());
+    };
+    let mut tally = Tally { left: READ, ..Tally::default() };
+    tally.request(&request);
+    tally.sum()
+}
+
+/// The request that is to be counted: Gemini's clients may put the whole of it inside. <https://ai.google.dev/api/tokens>
+pub fn prompt(dialect: Dialect, body: &str) -> &str {
+    let inside = || Members::parse(body).ok()?.get("generateContentRequest").map(RawValue::get);
+    if dialect == Dialect::Gemini { inside().unwrap_or(body) } else { body }
+}
+
+/// What was counted so far.
+#[derive(Debug, Default)]
+struct Tally {
+    /// What has a price of its own.
+    flat: u64,
+    /// Tokens of the texts that were cut up, and how many bytes these are.
+    tokens: u64,
+    read: usize,
+    /// Bytes that may still be cut up, and those that were not any more.
+    left: usize,
+    beyond: usize,
+}
+
+impl Tally {
+    fn sum(&self) -> u64 {
+        let beyond = if self.read == 0 {
+            by_bytes(self.beyond)
+        } else {
+            let tokens = u128::from(self.tokens) * self.beyond as u128 / self.read as u128;
+            u64::try_from(tokens).unwrap_or(u64::MAX)
+        };
+        self.flat + self.tokens + beyond
     }
-}
 
-fn request_tokens(request: &Request<'_>) -> u64 {
-    let turns: u64 = request.system.iter().chain(&request.turns).map(turn_tokens).sum();
-    turns + request.tools.iter().map(tool_tokens).sum::<u64>()
-}
-
-fn turn_tokens(turn: &Turn<'_>) -> u64 {
-    let name = turn.name.as_ref().map_or(0, |name| text_tokens(&name.text()));
-    PER_TURN + name + parts_tokens(&turn.parts)
-}
-
-fn parts_tokens(parts: &[Part<'_>]) -> u64 {
-    parts.iter().map(part_tokens).sum()
-}
-
-fn part_tokens(part: &Part<'_>) -> u64 {
-    match part {
-        Part::Document(document) => {
-            document.title.as_ref().map_or(0, |title| text_tokens(&title.text()))
-                + media_tokens(&document.source, PER_DOCUMENT)
-        }
-        Part::Image(image) => media_tokens(&image.source, PER_IMAGE),
-        Part::Reasoning(Reasoning::Thinking { text, .. }) => text_tokens(&text.text()),
-        // Encrypted thoughts are not charged by their length, which nobody knows.
-        Part::Reasoning(Reasoning::Redacted { .. }) => 0,
-        Part::Reasoning(Reasoning::Field { raw, .. }) | Part::Other { raw, .. } => text_tokens(raw.get()),
-        Part::Refusal(text) => text_tokens(&text.text()),
-        Part::Text(text) => text_tokens(&text.text.text()),
-        Part::ToolCall(call) => {
-            PER_TURN + text_tokens(&call.name.text()) + text_tokens(&Arguments::text(&call.arguments))
-        }
-        Part::ToolResult(result) => PER_TURN + parts_tokens(&result.parts),
+    fn request(&mut self, request: &Request<'_>) {
+        request.system.iter().chain(&request.turns).for_each(|turn| self.turn(turn));
+        request.tools.iter().for_each(|tool| self.tool(tool));
     }
-}
 
-/// Media are charged by their content, not by the length of their encoding.
-fn media_tokens(source: &MediaSource<'_>, flat: u64) -> u64 {
-    match source {
-        MediaSource::Blocks(parts) => parts_tokens(parts),
-        MediaSource::Text(text) => text_tokens(&text.text()),
-        MediaSource::Base64 { .. } | MediaSource::File(_) | MediaSource::Url(_) | MediaSource::Other(_) => flat,
+    fn turn(&mut self, turn: &Turn<'_>) {
+        self.flat += PER_TURN;
+        self.maybe(turn.name.as_ref());
+        self.parts(&turn.parts);
     }
-}
 
-fn tool_tokens(tool: &Tool<'_>) -> u64 {
-    PER_TOOL
-        + match tool {
-            Tool::Function { name, description, schema, .. } => {
-                text_tokens(&name.text())
-                    + description.as_ref().map_or(0, |d| text_tokens(&d.text()))
-                    + schema.as_ref().map_or(0, |s| text_tokens(s.get()))
+    fn parts(&mut self, parts: &[Part<'_>]) {
+        parts.iter().for_each(|part| self.part(part));
+    }
+
+    fn part(&mut self, part: &Part<'_>) {
+        match part {
+            Part::Document(document) => {
+                self.maybe(document.title.as_ref());
+                self.media(&document.source, PER_DOCUMENT);
             }
-            Tool::Custom { raw, .. } | Tool::Hosted { raw, .. } => text_tokens(raw.get()),
+            Part::Image(image) => self.media(&image.source, PER_IMAGE),
+            Part::Reasoning(Reasoning::Thinking { text, .. }) => self.text(&text.text()),
+            // Encrypted thoughts are not charged by their length, which nobody knows.
+            Part::Reasoning(Reasoning::Redacted { .. }) => {}
+            Part::Reasoning(Reasoning::Field { raw, .. }) | Part::Other { raw, .. } => self.text(raw.get()),
+            Part::Refusal(text) => self.text(&text.text()),
+            Part::Text(text) => self.text(&text.text.text()),
+            Part::ToolCall(call) => {
+                self.flat += PER_TURN;
+                self.text(&call.name.text());
+                self.text(&Arguments::text(&call.arguments));
+            }
+            Part::ToolResult(result) => {
+                self.flat += PER_TURN;
+                self.parts(&result.parts);
+            }
         }
+    }
+
+    /// Media are charged by their content, not by the length of their encoding.
+    fn media(&mut self, source: &MediaSource<'_>, flat: u64) {
+        match source {
+            MediaSource::Blocks(parts) => self.parts(parts),
+            MediaSource::Text(text) => self.text(&text.text()),
+            MediaSource::Base64 { .. } | MediaSource::File(_) | MediaSource::Url(_) | MediaSource::Other(_) => {
+                self.flat += flat;
+            }
+        }
+    }
+
+    fn tool(&mut self, tool: &Tool<'_>) {
+        self.flat += PER_TOOL;
+        match tool {
+            Tool::Function { name, description, schema, .. } => {
+                self.text(&name.text());
+                self.maybe(description.as_ref());
+                if let Some(schema) = schema {
+                    self.text(schema.get());
+                }
+            }
+            Tool::Custom { raw, .. } | Tool::Hosted { raw, .. } => self.text(raw.get()),
+        }
+    }
+
+    fn maybe(&mut self, text: Option<&JsonStr<'_>>) {
+        if let Some(text) = text {
+            self.text(&text.text());
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        let (read, beyond) = text.split_at(text.floor_char_boundary(self.left));
+        self.left -= read.len();
+        self.read += read.len();
+        self.tokens += text_tokens(read);
+        self.beyond += beyond.len();
+    }
 }
 
 /// Tokens of one text.
@@ -87,12 +150,12 @@ fn text_tokens(text: &str) -> u64 {
     #[cfg(feature = "tokenizer")]
     return tokenizer::tokens(text);
     #[cfg(not(feature = "tokenizer"))]
-    by_bytes(text)
+    by_bytes(text.len())
 }
 
 /// Three and a half bytes a token, rounded up.
-const fn by_bytes(text: &str) -> u64 {
-    (text.len() as u64 * 2).div_ceil(7)
+const fn by_bytes(bytes: usize) -> u64 {
+    (bytes as u64 * 2).div_ceil(7)
 }
 
 #[cfg(feature = "tokenizer")]
@@ -133,6 +196,17 @@ mod tokenizer {
                 assert!(words(text).all(|w| w.split_whitespace().all(|run| run.len() <= MAX_WORD + 4)));
             }
             assert_eq!(tokens("hello world"), 2);
+        }
+
+        /// Each byte costs the same, however long a run is: without the cut these would take minutes.
+        #[test]
+        fn long_runs_take_no_longer() {
+            for unit in ["a", "\u{4e00}", "QUJDx+/9"] {
+                let text = unit.repeat((1 << 20) / unit.len());
+                let (least, most) = (text.len() as u64 / 300, text.len() as u64);
+                let tokens = tokens(&text);
+                assert!((least..=most).contains(&tokens), "{unit:?}: {tokens}");
+            }
         }
     }
 }
@@ -178,8 +252,29 @@ mod tests {
             r#"{{"model":"m","messages":[{{"role":"user","content":[{{"type":"image","source":{{"type":"base64","media_type":"image/png","data":"{data}"}}}}]}}]}}"#
         ));
         assert_eq!(image, PER_IMAGE + PER_TURN);
+        // Gemini's two ways to say the same.
+        let plain = r#"{"contents":[{"parts":[{"text":"hello world"}]}]}"#;
+        let inside = format!(r#"{{"generateContentRequest":{plain}}}"#);
+        assert_eq!(estimate(Dialect::Gemini, plain), estimate(Dialect::Gemini, &inside));
         // No dialect's request, but still something.
         assert_eq!(count("1234567"), 2);
+    }
+
+    #[test]
+    fn what_is_beyond_counts_at_the_same_rate() {
+        let words = "some words of a prompt, again. ";
+        let body = |times: usize| {
+            let text = words.repeat(times);
+            estimate(
+                Dialect::Anthropic,
+                &format!(
+                    r#"{{"model":"m","messages":[{{"role":"user","content":"{text}"}},{{"role":"user","content":"{text}"}}]}}"#
+                ),
+            )
+        };
+        let (within, over) = (body(READ / words.len() / 8), body(READ / words.len()));
+        let (low, high) = (within * 79 / 10, within * 81 / 10);
+        assert!((low..high).contains(&over), "{within} tokens eight times are not {over}");
     }
 
     #[test]

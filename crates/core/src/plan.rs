@@ -80,6 +80,9 @@ pub fn plan(
     if matches!(operation, Operation::Cohere(_) | Operation::Other(_) | Operation::Unlisted(_)) {
         return other::plan(ticket, operation, body, catalog);
     }
+    if matches!(operation, Operation::Gemini(_)) {
+        return in_path::plan(ticket, operation, body, catalog);
+    }
     if operation == Operation::Responses && catalog.responses.is_some() {
         return stored::plan(ticket, body, catalog, past);
     }

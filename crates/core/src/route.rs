@@ -31,6 +31,8 @@ pub enum Operation {
     /// `/v2/chat`.
     CohereChat,
     CountTokens,
+    /// An endpoint of Gemini's beside its chat, by its path after the version.
+    Gemini(&'static str),
     /// `models/{model}:countTokens` of Gemini clients.
     GeminiCountTokens,
     /// `models/{model}:generateContent`.
@@ -56,6 +58,7 @@ impl Operation {
             Self::ChatCompletions
             | Self::Cohere(_)
             | Self::CohereChat
+            | Self::Gemini(_)
             | Self::GenerateContent
             | Self::Messages
             | Self::Responses
@@ -64,12 +67,17 @@ impl Operation {
         }
     }
 
+    /// It asks for a number of tokens.
+    pub const fn counts(self) -> bool {
+        matches!(self, Self::CountTokens | Self::GeminiCountTokens | Self::InputTokens)
+    }
+
     /// The path after the version; also the name in `paths` of a provider's configuration. Empty if only the request has
     /// it.
     pub const fn path(self) -> &'static str {
         match self {
             Self::ChatCompletions => "chat/completions",
-            Self::Cohere(path) | Self::Other(path) => path,
+            Self::Cohere(path) | Self::Gemini(path) | Self::Other(path) => path,
             Self::CohereChat => "chat",
             Self::CountTokens => "messages/count_tokens",
             Self::GeminiCountTokens => "models/{model}:countTokens",
@@ -91,6 +99,7 @@ impl Operation {
             | Self::Cohere(_)
             | Self::CohereChat
             | Self::CountTokens
+            | Self::Gemini(_)
             | Self::GeminiCountTokens
             | Self::GenerateContent
             | Self::InputTokens
@@ -106,7 +115,9 @@ impl Operation {
             Self::ChatCompletions | Self::Other(_) => Dialect::OpenAiChat,
             Self::Cohere(_) | Self::CohereChat => Dialect::Cohere,
             Self::CountTokens | Self::Messages => Dialect::Anthropic,
-            Self::GeminiCountTokens | Self::GenerateContent | Self::StreamGenerateContent => Dialect::Gemini,
+            Self::Gemini(_) | Self::GeminiCountTokens | Self::GenerateContent | Self::StreamGenerateContent => {
+                Dialect::Gemini
+            }
             Self::InputTokens | Self::Responses => Dialect::OpenAiResponses,
             Self::Unlisted(dialect) => dialect,
         }
@@ -123,6 +134,7 @@ impl Operation {
             | Self::StreamGenerateContent => true,
             Self::Cohere(_)
             | Self::CountTokens
+            | Self::Gemini(_)
             | Self::GeminiCountTokens
             | Self::InputTokens
             | Self::Other(_)
@@ -165,6 +177,10 @@ const POSTS: &[(&str, Operation)] = &[
 
 /// Those of them whose body may be `multipart/form-data`.
 const FORMS: &[&str] = &["images/edits", "images/variations", "audio/transcriptions", "audio/translations"];
+
+/// What begins the paths of Cohere's first version, and of nobody else's: `rerank`, `classify`, `datasets` and `generate`
+/// are others', too. <https://docs.cohere.com/v1/reference/about>
+const COHERE: &[&str] = &["chat", "check-api-key", "connectors", "detokenize", "embed", "embed-jobs", "tokenize"];
 
 /// Finds the route of `method` and `path`. The bare form (`/chat/completions`) and the doubled one (`/v1/v1/messages`)
 /// are served too: the two commonest base-URL mistakes.
@@ -210,6 +226,9 @@ pub fn model_in_path(path: &str) -> Option<(String, Operation)> {
     let rest = ["/v1beta/", "/v1/v1beta/", "/v1/v1/", "/v1/", "/"].into_iter().find_map(|p| path.strip_prefix(p))?;
     let (model, method) = rest.strip_prefix("models/")?.rsplit_once(':')?;
     let operation = match method {
+        "batchEmbedContents" => Operation::Gemini("models/{model}:batchEmbedContents"),
+        "embedContent" => Operation::Gemini("models/{model}:embedContent"),
+        "predict" => Operation::Gemini("models/{model}:predict"),
         "countTokens" => Operation::GeminiCountTokens,
         "generateContent" => Operation::GenerateContent,
         "streamGenerateContent" => Operation::StreamGenerateContent,
@@ -233,6 +252,8 @@ fn unlisted(rest: &str) -> Option<Operation> {
     let first = segments.next().filter(|s| sound && !matches!(*s, "v1" | "v1beta"))?;
     Some(Operation::Unlisted(match first {
         "v2" => Dialect::Cohere,
+        "chat" if rest != "chat" => Dialect::OpenAiChat,
+        first if COHERE.contains(&first) => Dialect::Cohere,
         "messages" => Dialect::Anthropic,
         "responses" => Dialect::OpenAiResponses,
         _ => Dialect::OpenAiChat,
@@ -282,6 +303,13 @@ mod tests {
             ("GET", "/v1/responses/resp_1", unlisted(Dialect::OpenAiResponses)),
             ("POST", "/v1/messages/batches", unlisted(Dialect::Anthropic)),
             ("DELETE", "/v1/files/file-1", unlisted(Dialect::OpenAiChat)),
+            ("POST", "/v1/chat", unlisted(Dialect::Cohere)),
+            ("POST", "/v1/embed", unlisted(Dialect::Cohere)),
+            ("POST", "/v1/tokenize", unlisted(Dialect::Cohere)),
+            ("GET", "/v1/embed-jobs/1", unlisted(Dialect::Cohere)),
+            ("POST", "/v1/check-api-key", unlisted(Dialect::Cohere)),
+            ("POST", "/v1/classify", unlisted(Dialect::OpenAiChat)),
+            ("POST", "/v1/chat/completions/1", unlisted(Dialect::OpenAiChat)),
             ("POST", "/v1/xmessages", unlisted(Dialect::OpenAiChat)),
             ("DELETE", "/v1/models/ft:gpt:me", unlisted(Dialect::OpenAiChat)),
             ("POST", "/v1beta/models/gemini-3-pro:generateContent", api(Operation::GenerateContent)),
@@ -289,6 +317,7 @@ mod tests {
             ("POST", "/v1/v1beta/models/m:generateContent", api(Operation::GenerateContent)),
             ("POST", "/v1beta/models/m:countTokens", api(Operation::GeminiCountTokens)),
             ("GET", "/v1beta/models/m:generateContent", Err(405)),
+            ("POST", "/v1beta/models/m:embedContent", api(Operation::Gemini("models/{model}:embedContent"))),
             ("POST", "/v1beta/models/:generateContent", Err(404)),
             ("POST", "/v1beta/models/m:somethingElse", Err(404)),
             ("GET", "/v1/models", Ok(Route::Models)),

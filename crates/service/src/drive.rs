@@ -112,13 +112,9 @@ impl<P: Platform> Drive<P> {
                 Step::Send(outgoing) => self.send(outgoing, &mut client).await,
                 Step::Read { until } => {
                     let next = poll_fn(|cx| self.poll_upstream(until, cx)).await;
-                    let heavy = self.exchange.as_ref().is_some_and(|e| e.backlog() >= HEAVY);
-                    if matches!(next, News::End) && heavy {
-                        let now = self.platform.now();
-                        self.offload(move |exchange| exchange.handle(Input::UpstreamEnd, now)).await;
-                    } else {
-                        self.handle(next.input());
-                    }
+                    let heavy =
+                        matches!(next, News::End) && self.exchange.as_ref().is_some_and(|e| e.backlog() >= HEAVY);
+                    self.hear(next.input(), heavy).await;
                 }
                 Step::Reply(parts) => return self.reply(parts),
                 Step::Recall(ask) => self.recall(*ask).await,
@@ -135,11 +131,17 @@ impl<P: Platform> Drive<P> {
 
     async fn recall(&mut self, ask: Ask) {
         let found = self.platform.store().recall(ask).await;
-        if found.iter().map(Kept::size).sum::<u64>() >= HEAVY as u64 {
+        let heavy = found.iter().map(Kept::size).sum::<u64>() >= HEAVY as u64;
+        self.hear(Input::Recalled(found), heavy).await;
+    }
+
+    /// Takes news before the head went out; what is `heavy`, or may make the exchange count, where it holds up nobody.
+    async fn hear(&mut self, input: Input, heavy: bool) {
+        if heavy || self.exchange.as_ref().is_some_and(Exchange::may_count) {
             let now = self.platform.now();
-            self.offload(move |exchange| exchange.handle(Input::Recalled(found), now)).await;
+            self.offload(move |exchange| exchange.handle(input, now)).await;
         } else {
-            self.handle(Input::Recalled(found));
+            self.handle(input);
         }
     }
 
@@ -173,15 +175,15 @@ impl<P: Platform> Drive<P> {
                 Some(Ok((head, upstream))) => {
                     self.buffered = None;
                     self.upstream = Some(Source::Real(upstream));
-                    self.handle(Input::UpstreamHead(head));
+                    self.hear(Input::UpstreamHead(head), false).await;
                     return;
                 }
                 Some(Err(error)) => {
-                    self.handle(Input::UpstreamFailed(error));
+                    self.hear(Input::UpstreamFailed(error), false).await;
                     return;
                 }
                 None => {
-                    self.handle(Input::Deadline);
+                    self.hear(Input::Deadline, false).await;
                     if self.exchange.as_ref().is_none_or(Exchange::is_done) {
                         return;
                     }

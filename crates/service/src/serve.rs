@@ -73,7 +73,9 @@ pub async fn serve<P: Platform>(
         Err(Unread::Refused(refusal)) => return refuse(drive, &refusal).await,
     };
     drive.account(buffered);
-    if whole.len() >= HEAVY {
+    // Even a small count can be long: the first one reads the vocabulary.
+    let counts = matches!(ticket.target, Target::Gateway(operation) if operation.counts());
+    if counts || whole.len() >= HEAVY {
         let now = platform.now();
         drive.offload(move |exchange| exchange.begin(&mut ticket, &whole, now)).await;
     } else {

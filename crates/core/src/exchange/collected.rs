@@ -18,7 +18,6 @@ use crate::json::Members;
 use crate::provider::Quirks;
 use crate::record::Outcome;
 use crate::reply::Whole;
-use crate::route::Operation;
 use crate::secret::Secret;
 use crate::sse::Batch;
 use crate::time::Timestamp;
@@ -130,10 +129,7 @@ impl Translating {
             aliases,
             context,
             stream: planned.stream,
-            counts: matches!(
-                planned.operation,
-                Operation::CountTokens | Operation::GeminiCountTokens | Operation::InputTokens
-            ),
+            counts: planned.operation.counts(),
             named: None,
             usage: Usage::default(),
             stop: None,

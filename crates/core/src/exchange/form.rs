@@ -208,7 +208,10 @@ impl Form {
             Box::new(Pipe::relay(dialect, tap, keeps))
         };
         let stream = is_stream(&upstream.headers);
-        let other = matches!(planned.operation, Operation::Cohere(_) | Operation::Other(_) | Operation::Unlisted(_));
+        let other = matches!(
+            planned.operation,
+            Operation::Cohere(_) | Operation::Gemini(_) | Operation::Other(_) | Operation::Unlisted(_)
+        );
         if other && (stream || planned.stream || !is_json(&upstream.headers)) {
             // Speech, images, plain completions: how their streams begin and end is not known here: nothing is added.
             Self::Raw

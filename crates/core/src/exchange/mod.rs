@@ -107,6 +107,11 @@ impl Exchange {
         if let State::Body(replying) = &self.state { replying.collected() } else { 0 }
     }
 
+    /// May news of the upstream make this exchange count tokens itself? Drivers move that off the runtime thread.
+    pub const fn may_count(&self) -> bool {
+        self.countable.is_some() && !self.replied
+    }
+
     /// May the host give the rest of the upstream's body to the client itself? Only in passthrough, and only if nobody
     /// wants to know how it ends: neither a report nor a count of what is in flight.
     pub fn may_hand_through(&self) -> bool {

@@ -99,10 +99,10 @@ impl Exchange {
     /// Plans the request, which goes on from `past`, and sends it, or refuses it.
     pub(super) fn plan(&mut self, ticket: &mut Ticket, body: &Bytes, past: &Past, now: Timestamp) {
         let result = match ticket.target {
-            Target::Gateway(
-                operation @ (Operation::CountTokens | Operation::GeminiCountTokens | Operation::InputTokens),
-            ) => plan::count::plan(ticket, operation, body, &self.catalog)
-                .map(|counting| self.counting(operation, counting, body, now)),
+            Target::Gateway(operation) if operation.counts() => {
+                plan::count::plan(ticket, operation, body, &self.catalog)
+                    .map(|counting| self.counting(operation, counting, body, now))
+            }
             Target::Gateway(operation) => {
                 plan::plan(ticket, operation, body, &self.catalog, past).map(|plan| self.planned(operation, plan, now))
             }

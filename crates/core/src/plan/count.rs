@@ -82,11 +82,12 @@ pub fn plan(ticket: &mut Ticket, operation: Operation, body: &Bytes, catalog: &C
     if asked && answers(provider, client, operation.path()) {
         return super::plan_body(ticket, operation, body, catalog).map(|plan| Counting::Ask(Box::new(plan)));
     }
+    let prompt = Document::parse(count::prompt(client, document.text()).as_bytes()).map_err(Refusal::Document)?;
     let counter = COUNTERS.iter().find(|c| {
         c.dialect != client && dialect::is_translated(c.dialect) && answers(provider, c.dialect, c.operation.path())
     });
     if let Some(counter) = counter.filter(|_| asked)
-        && let Some((body, headers)) = translated(&document, client, counter, &name.model, provider)
+        && let Some((body, headers)) = translated(&prompt, client, counter, &name.model, provider)
     {
         let (operation, dialect) = (counter.operation, counter.dialect);
         let in_path = (dialect == Dialect::Gemini)

@@ -152,8 +152,10 @@ fn serves(provider: &Provider, operation: Operation, endpoint: &str, catalog: &C
         let Operation::Unlisted(dialect) = operation else { return p.serves(endpoint) };
         // What nobody knows is asked of a provider that speaks the clients' family of dialects.
         match dialect {
-            Dialect::Anthropic | Dialect::Cohere => p.dialects.contains(&dialect),
-            Dialect::Gemini | Dialect::OpenAiChat | Dialect::OpenAiResponses => {
+            Dialect::Anthropic => p.dialects.contains(&dialect),
+            // Servers of open models have `/v1/tokenize`, too.
+            Dialect::Cohere if endpoint.starts_with("v2/") => p.dialects.contains(&dialect),
+            Dialect::Cohere | Dialect::Gemini | Dialect::OpenAiChat | Dialect::OpenAiResponses => {
                 !p.dialects.iter().all(|d| *d == Dialect::Anthropic)
             }
         }

@@ -58,8 +58,10 @@ fn compat_prefix(provider: &Provider, operation: Operation, catalog: &Catalog) -
     let (cloudflare, path) = (catalog.cloudflare.as_ref()?, provider.cloudflare.as_ref()?);
     let beside = operation == Operation::ChatCompletions && path.chat_by_compat;
     let wanted = cloudflare.surface == Surface::Compat || path.native.is_empty() || beside;
-    // Where the provider speaks Responses, there is a path for it.
-    let served = !path.native.is_empty() && provider.dialects.contains(&Dialect::OpenAiResponses);
+    // Where the provider speaks Responses unasked, there is a path for it.
+    let responses = Dialect::OpenAiResponses;
+    let served = provider.dialects.contains(&responses) && !provider.lossy.contains(&responses);
+    let served = !path.native.is_empty() && served;
     let chat = operation.is_chat() && !(operation == Operation::Responses && served);
     (provider.via == Via::Cloudflare && wanted && chat).then_some(path.compat).flatten()
 }
@@ -119,6 +121,10 @@ pub(super) struct Path<'p> {
 pub(super) fn url(provider: &Provider, path: &Path<'_>, name: &ModelRef, catalog: &Catalog) -> Result<Uri, Refusal> {
     let Path { operation, dialect, endpoint, compat, query } = *path;
     let missing = |hint: &str| Refusal::ProviderNotConfigured { provider: provider.id.clone(), hint: hint.to_owned() };
+    // Cohere's chat is `/v2/chat`; `/v1/chat` is another endpoint.
+    let first_version = matches!(operation, Operation::Unlisted(_)) && !endpoint.starts_with("v2/");
+    let another = first_version && endpoint == Operation::CohereChat.path();
+    let own_path = || if another { provider.path_beside(endpoint) } else { provider.path(endpoint) };
     let built = match provider.via {
         Via::Mock => {
             return uri(&mock_origin(), endpoint).map_err(|_| Refusal::UrlNotBuildable);
@@ -131,7 +137,7 @@ pub(super) fn url(provider: &Provider, path: &Path<'_>, name: &ModelRef, catalog
                     "has no base URL; set ACCOUNT_ID, or providers.<id>.base_url"
                 })
             })?;
-            let (path, query) = match (&provider.azure, provider.path(endpoint)) {
+            let (path, query) = match (&provider.azure, own_path()) {
                 (_, Some(path)) => (path.into_owned(), query.map(str::to_owned)),
                 // The Responses API knows no deployments in its path: the model is in the body.
                 (Some(azure), None) if other::without_deployment(operation, dialect, azure.form) => {
@@ -147,8 +153,10 @@ pub(super) fn url(provider: &Provider, path: &Path<'_>, name: &ModelRef, catalog
                     (["/v1/", endpoint].concat(), query.map(str::to_owned))
                 }
                 // Cohere's, too.
-                (None, None) if dialect == Dialect::Cohere => {
-                    let version = if base.path.ends_with("/v2") { "/" } else { "/v2/" };
+                (None, None) if dialect == Dialect::Cohere && provider.dialects.contains(&dialect) => {
+                    let version = if first_version { "/v1/" } else { "/v2/" };
+                    let own = base.path.ends_with("/v2") || (first_version && base.path.ends_with("/v1"));
+                    let version = if own { "/" } else { version };
                     let bare = endpoint.strip_prefix("v2/").unwrap_or(endpoint);
                     ([version, bare].concat(), query.map(str::to_owned))
                 }
@@ -182,7 +190,7 @@ pub(super) fn url(provider: &Provider, path: &Path<'_>, name: &ModelRef, catalog
                     ));
                 }
                 None => {
-                    let own = provider.path(endpoint);
+                    let own = own_path();
                     let own = own.as_deref().map_or(endpoint, |p| p.trim_start_matches('/'));
                     cloudflare.base.join(&format!("{gateway}/{}/{own}", native.native), query)
                 }

@@ -75,6 +75,11 @@ impl Provider {
         if let Some(own) = self.paths.get(endpoint) {
             return Some(std::borrow::Cow::Borrowed(own));
         }
+        self.path_beside(endpoint)
+    }
+
+    /// The same of an endpoint that only shares its name with one that has a path.
+    pub fn path_beside(&self, endpoint: &str) -> Option<std::borrow::Cow<'_, str>> {
         let any = self.paths.get("*").filter(|_| !endpoint.starts_with("v2/"))?;
         Some(std::borrow::Cow::Owned(any.replace('*', endpoint)))
     }

@@ -155,12 +155,20 @@ pub const ROWS: &[Row] = &[
     Row {
         id: "mistral",
         note: None,
-        // <https://docs.mistral.ai/api/>
-        endpoints: &["audio/speech", "audio/transcriptions", "embeddings", "models", "moderations"],
+        // <https://docs.mistral.ai/api/>, <https://docs.mistral.ai/studio/conversations/responses>.
+        endpoints: &[
+            "audio/speech",
+            "audio/transcriptions",
+            "embeddings",
+            "models",
+            "moderations",
+            "responses/input_tokens",
+        ],
         paths: &[],
         models: &["mistral-large-latest"],
-        dialects: CHAT,
-        lossy: &[],
+        dialects: CHAT_AND_RESPONSES,
+        // A public preview: functions, but no custom and no hosted tools, which Codex sends.
+        lossy: &[Dialect::OpenAiResponses],
         base_url: "https://api.mistral.ai/v1",
         auth_header: None,
         auth_beside: &[],
@@ -333,8 +341,9 @@ pub const ROWS: &[Row] = &[
         endpoints: &["embeddings"],
         paths: &[],
         models: &[],
-        dialects: CHAT,
-        lossy: &[],
+        dialects: CHAT_AND_RESPONSES,
+        // Of the models of OpenAI's (`@cf/openai/gpt-oss-...`) only, and whole replies.
+        lossy: &[Dialect::OpenAiResponses],
         base_url: "https://api.cloudflare.com/client/v4/accounts/{account}/ai/v1",
         auth_header: None,
         auth_beside: &[],

@@ -220,7 +220,7 @@ fn counts_are_relayed_or_estimated() {
     run.json().chunk(r#"{"input_tokens":14}"#).close();
     assert_eq!(counted(&run), (14, false));
     // Providers without such an endpoint, with and without a key.
-    for model in ["m#groq", "m#mistral", "m#cerebras"] {
+    for model in ["m#groq", "m#cerebras"] {
         let run = count(model);
         assert!(run.sent.is_empty(), "{model}");
         let (tokens, marked) = counted(&run);
@@ -232,7 +232,7 @@ fn counts_are_relayed_or_estimated() {
     let bare = r#"{"model":"m#groq","messages":[{"role":"user","content":"hello there"}]}"#;
     let bare = Run::begin(&catalog(&settings()), post("/v1/messages/count_tokens", &[]), bare);
     assert!(counted(&bare).0 + 8 < counted(&count("m#groq")).0, "{}", bare.text());
-    let body = r#"{"model":"m#mistral","input":"hello there","instructions":"Be brief."}"#;
+    let body = r#"{"model":"m#groq","input":"hello there","instructions":"Be brief."}"#;
     let run = Run::begin(&catalog(&settings()), post("/v1/responses/input_tokens", &[]), body);
     assert!(counted(&run).1 && run.text().contains(r#""object":"response.input_tokens""#), "{}", run.text());
 }
@@ -247,12 +247,44 @@ fn a_count_is_translated_to_the_providers_own() {
     assert!(!members.contains(&"stream") && !members.contains(&"max_output_tokens"), "{members:?}");
     run.json().chunk(r#"{"object":"response.input_tokens","input_tokens":21}"#).close();
     assert_eq!((counted(&run), run.text()), ((21, false), r#"{"input_tokens":21}"#));
+    // Mistral's, too, where it is asked by Chat otherwise.
+    assert_eq!(goes(&count("m#mistral")), "POST https://api.mistral.ai/v1/responses/input_tokens");
     // An answer that is none, or an error of a dialect the client does not speak.
     for (status, body) in [(200, "<html>"), (400, r#"{"error":{"message":"Unknown parameter"}}"#)] {
         let mut run = count("gpt-5.5#openai");
         run.upstream_head(status, &[("content-type", "application/json")]).chunk(body).close();
         assert!(counted(&run).1, "{status}");
     }
+}
+
+#[test]
+fn embeddings_of_gemini_clients() {
+    let mut settings = settings();
+    let google = apex_core::settings::Provider { api_key: Some("g-key".into()), ..Default::default() };
+    settings.providers.insert("google-ai-studio".into(), google);
+    let catalog = catalog(&settings);
+    let ask = |path: &str, body: &str| Run::begin(&catalog, post(path, &[]), body);
+    let model = "gemini-embedding-001%23google-ai-studio";
+    // What is not in the way stays; the name that clients repeat is the one of the path.
+    let content = r#"{ "content":{"parts":[{"text":"a"}]} , "n":1e2}"#;
+    let run = ask(&format!("/v1beta/models/{model}:embedContent?key=tok&x=1"), content);
+    assert_eq!(
+        goes(&run),
+        "POST https://generativelanguage.googleapis.com/v1beta/models/gemini-embedding-001:embedContent?x=1"
+    );
+    assert_eq!(run.sent[0].head.headers["x-goog-api-key"], "g-key");
+    assert_eq!(run.sent_body(), content.as_bytes());
+    let named = |name: &str| format!(r#"{{"requests":[{{"model":"{name}","content":{{"parts":[{{"text":"a"}}]}}}}]}}"#);
+    let mut run =
+        ask(&format!("/v1/models/{model}:batchEmbedContents"), &named("models/gemini-embedding-001#google-ai-studio"));
+    assert_eq!(run.sent_body(), named("models/gemini-embedding-001").as_bytes());
+    run.json().chunk(r#"{"embeddings":[{"values":[0.1]}]}"#).close();
+    assert_eq!(run.text(), r#"{"embeddings":[{"values":[0.1]}]}"#);
+    assert_eq!((run.ended(), run.header("x-apex-provider")), (("completed", Some(200), false), "google-ai-studio"));
+    // Others have no such endpoint.
+    let run = ask("/v1beta/models/text-embedding-3-small%23openai:embedContent", content);
+    assert_eq!(run.status(), Some(400));
+    assert!(run.text().contains("does not serve /v1beta/models/{model}:embedContent"), "{}", run.text());
 }
 
 #[test]

@@ -146,19 +146,45 @@ fn sixty_mebibytes_beside_a_stream() {
     both.upstream.on_path("/chat/completions", Script::json(200, answer));
     let request = post("/v1/messages", &conversation(), "");
 
+    let told = tries(&both, &sent, &request, "read", PART);
+    let received = both.upstream.requests();
+    assert!(received.iter().all(|r| r.body_len > 55 << 20), "translated whole");
+    verdict(&told, PART);
+}
+
+/// Cutting texts into tokens is slow; the first count of a process reads the vocabulary, too.
+#[test]
+fn a_large_count_beside_a_stream() {
+    let (address, sent) = paced();
+    let both = Scripted::start_with(
+        "[providers.plain]\nbase_url = \"http://127.0.0.1:1/v1\"\n",
+        &local(address),
+        &["--threads", "1"],
+    );
+    let text = "All work and no play makes Jack a dull boy. ".repeat(20_000);
+    let body = format!(r#"{{"model":"m#plain","messages":[{{"role":"user","content":"{text}"}}]}}"#);
+    assert!(body.len() < 1 << 20, "not moved away for its size");
+    // It is over sooner than the other: pauses of the machine are a larger part of it.
+    let part = PART / 10;
+    let request = post("/v1/messages/count_tokens", &body, "");
+    verdict(&tries(&both, &sent, &request, "input_tokens", part), part);
+}
+
+/// How much later deltas of a stream were beside `request`, whose answer has `word`, and how long that took.
+fn tries(both: &Scripted, sent: &Arc<Mutex<Sent>>, request: &str, word: &str, part: u32) -> Vec<(Duration, Duration)> {
     let mut told = Vec::new();
     for number in 1..=TRIES {
-        let alone = delays(&both, &sent, || another_program(Duration::from_secs(4)));
+        let alone = delays(both, sent, || another_program(Duration::from_secs(4)));
         let begun = Instant::now();
         let mut took = Duration::ZERO;
-        let beside = delays(&both, &sent, || {
+        let beside = delays(both, sent, || {
             let mut raw = both.connect();
             raw.0.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
             raw.0.write_all(request.as_bytes()).unwrap();
             let reply = raw.rest();
             took = begun.elapsed();
             assert_eq!(status(&reply), 200, "{reply}");
-            assert!(reply.contains("read"), "{reply}");
+            assert!(reply.contains(word), "{reply}");
         });
         let more = beside.worst().saturating_sub(alone.worst());
         println!(
@@ -175,12 +201,14 @@ fn sixty_mebibytes_beside_a_stream() {
             beside.0.len(),
         );
         told.push((more, took));
-        if more < took / PART {
+        if more < took / part {
             break;
         }
     }
-    let received = both.upstream.requests();
-    assert!(received.iter().all(|r| r.body_len > 55 << 20), "translated whole");
-    let held_up = |(more, took): &(Duration, Duration)| *more >= *took / PART;
+    told
+}
+
+fn verdict(told: &[(Duration, Duration)], part: u32) {
+    let held_up = |(more, took): &(Duration, Duration)| *more >= *took / part;
     assert!(!told.iter().all(held_up), "a stream is held up by (of the time it took): {told:?}");
 }

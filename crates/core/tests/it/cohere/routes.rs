@@ -92,11 +92,26 @@ fn errors_are_coheres() {
         ("/v2/chat", "tok", "{", 400),
         ("/v2/embed", "tok", r#"{"model":"gpt-5.5#openai"}"#, 400),
         ("/v2/nothing", "tok", "{}", 404),
+        // Of its first version, what nobody else has.
+        ("/v1/chat", "wrong", "{}", 401),
+        ("/v1/chat", "tok", r#"{"model":"m#nowhere","message":"hi"}"#, 404),
+        ("/v1/embed", "tok", "{", 400),
+        ("/v1/tokenize", "tok", "{}", 404),
+        ("/v1/embed-jobs/1/cancel", "wrong", "{}", 401),
     ] {
         let (status, said) = refused(path, token, body);
         assert_eq!(status, want, "{path} {said}");
         assert!(said["message"].is_string() && said["id"].is_string() && said["error"].is_null(), "{path} {said}");
     }
+    // What others have, too, is in Cohere's words for its SDKs, and an upstream's error is told as it comes.
+    let of_sdk = |headers: &[(&str, &str)]| {
+        let (_, said) = ticket(bare_post("/v1/datasets", headers), &catalog(&settings())).unwrap_err();
+        parse(&said)["message"].is_string()
+    };
+    assert!(of_sdk(&[("x-fern-sdk-name", "cohere")]) && !of_sdk(&[]));
+    let mut run = ask("/v1/tokenize", r#"{"model":"command-a#cohere","text":"a"}"#);
+    run.upstream_head(400, &[("content-type", "application/json")]).chunk(r#"{"message":"no"}"#).close();
+    assert_eq!(run.text(), r#"{"message":"no"}"#);
     // What SDKs can show goes through; what they cannot is put into their words.
     for (body, want) in [
         (r#"{"id":"x", "message":"too many tokens"}"#, "too many tokens"),
@@ -122,6 +137,7 @@ fn the_endpoints_beside_chat() {
         ("/v2/batches", model, "/v2/batches"),
         ("/v1/tokenize", model, "/v1/tokenize"),
         ("/v1/embed", model, "/v1/embed"),
+        ("/v1/chat", model, "/v1/chat"),
     ] {
         let run = ask(path, body);
         assert_eq!(run.sent[0].head.uri.path(), want, "{path}");
@@ -129,6 +145,8 @@ fn the_endpoints_beside_chat() {
     }
     let run = ask("/v2/parse", r#"{"model":"gpt-5.5#openai"}"#);
     assert!(run.status() == Some(400) && run.text().contains("/v2/parse"), "{}", run.text());
+    // Servers of open models have some of it.
+    assert!(ask("/v1/tokenize", r#"{"model":"gpt-5.5#openai"}"#).status().is_none());
     // Their counts stand elsewhere.
     let mut run = ask("/v2/embed", model);
     run.json().chunk(r#"{"id":"1","embeddings":{"float":[[1.0]]},"meta":{"billed_units":{"input_tokens":9}}}"#).close();
@@ -143,6 +161,8 @@ fn the_endpoints_beside_chat() {
         assert_eq!(Run::begin(&catalog(&own), post("/v2/chat", &[]), &body).sent[0].head.uri.path(), want);
         let run = Run::begin(&catalog(&own), post("/v2/parse", &[]), &body);
         assert_eq!(run.sent[0].head.uri.path(), want.replace("chat", "parse"));
+        let run = Run::begin(&catalog(&own), post("/v1/chat", &[]), &body);
+        assert_eq!(run.sent[0].head.uri.path(), if base.ends_with("v2") { want } else { "/v1/chat" });
     }
 }
 
