@@ -26,10 +26,11 @@ impl Turn {
         pin!(yield_now()).poll(cx)
     }
 
-    /// Ready to write once every task that is ready now has had its turn. Their writes then follow one another, and the
-    /// peers' processors are woken once for all of them: a wake-up costs more than what is written (ADR 15).
-    pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.waited {
+    /// Ready to write `bytes` once every task that is ready now has had its turn. Their writes then follow one another, and
+    /// the peers' processors are woken once for all of them: a wake-up costs more than what is written (ADR 15). Much goes
+    /// at once: it would be out of the processor's cache by then.
+    pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, bytes: usize) -> Poll<()> {
+        if !self.waited && bytes < LARGE {
             self.waited = true;
             // Behind those that are ready, and before the sockets are looked at again.
             cx.waker().wake_by_ref();
@@ -50,6 +51,8 @@ impl Turn {
 
 /// About a quarter of a millisecond of copying.
 const MOST: usize = 256 << 10;
+/// Copying this much takes about as long as a wake-up.
+const LARGE: usize = 32 << 10;
 
 #[cfg(test)]
 mod tests {
@@ -71,12 +74,13 @@ mod tests {
                 let mut turn = Turn::default();
                 order.borrow_mut().push((name, "worked"));
                 for _ in 0..writes {
-                    poll_fn(|cx| turn.poll_write(cx)).await;
+                    poll_fn(|cx| turn.poll_write(cx, 1)).await;
                     turn.moved(1);
                     order.borrow_mut().push((name, "wrote"));
                 }
                 turn.flushed();
-                assert!(turn.poll_write(&mut Context::from_waker(std::task::Waker::noop())).is_pending());
+                let cx = &mut Context::from_waker(std::task::Waker::noop());
+                assert!(turn.poll_write(cx, LARGE).is_ready() && turn.poll_write(cx, 1).is_pending());
             }
         };
         let set = LocalSet::new();
@@ -95,9 +99,9 @@ mod tests {
     fn who_moved_much_waits_even_in_the_middle_of_a_write() {
         let mut turn = Turn::default();
         let cx = &mut Context::from_waker(std::task::Waker::noop());
-        assert!(turn.poll_write(cx).is_pending());
+        assert!(turn.poll_write(cx, 1).is_pending());
         turn.moved(MOST);
-        assert!(turn.poll_write(cx).is_pending());
-        assert!(turn.poll_write(cx).is_ready());
+        assert!(turn.poll_write(cx, 1).is_pending());
+        assert!(turn.poll_write(cx, 1).is_ready());
     }
 }

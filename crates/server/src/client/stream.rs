@@ -101,7 +101,7 @@ impl AsyncRead for Stream {
 
 impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        ready!(self.turn.poll_write(cx));
+        ready!(self.turn.poll_write(cx, buf.len()));
         let written = match &mut self.inner {
             Inner::Plain(io) => Pin::new(io).poll_write(cx, buf),
             Inner::Tls(io) => Pin::new(io).poll_write(cx, buf),
@@ -117,7 +117,7 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        ready!(self.turn.poll_write(cx));
+        ready!(self.turn.poll_write(cx, bufs.iter().map(|buf| buf.len()).sum()));
         let written = match &mut self.inner {
             Inner::Plain(io) => Pin::new(io).poll_write_vectored(cx, bufs),
             Inner::Tls(io) => Pin::new(io).poll_write_vectored(cx, bufs),
