@@ -9,7 +9,7 @@ async function call(path, data) {
   return answer.json();
 }
 
-// `recordings`, their `apis`, and the exceptions of answers that are `relayed`. All empty without a corpus.
+// `recordings`, their `apis`, and the exceptions of answers that are `relayed`. Without a corpus there are none.
 export const listed = await call('/__recordings');
 
 // What an SDK tells of an error without raising one.

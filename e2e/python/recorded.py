@@ -21,7 +21,7 @@ def call(path, data=None):
 
 @cache
 def listed():
-    """`recordings`, their `apis`, and the exceptions of answers that are `relayed`. All empty without a corpus."""
+    """`recordings`, their `apis`, and the exceptions of answers that are `relayed`. Without a corpus there are none."""
     return call("/__recordings")
 
 

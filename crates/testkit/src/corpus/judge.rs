@@ -9,7 +9,7 @@ use super::{
 };
 
 /// `{"apis": [name..], "recordings": [..], "relayed": [..]}`, where `relayed` are exceptions of answers that the gateway
-/// does not touch. Nothing in them if there are no recordings.
+/// does not touch. Without a corpus there are no recordings, and no interfaces.
 pub(crate) fn listed() -> Value {
     let recordings: Vec<Value> = all().iter().map(describe).collect();
     let apis: Vec<&str> = if recordings.is_empty() { Vec::new() } else { APIS.iter().map(|(api, _)| *api).collect() };
