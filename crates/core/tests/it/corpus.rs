@@ -103,7 +103,7 @@ fn recorded_replies() {
 }
 
 /// Dialects that requests are translated to.
-const TARGETS: [Dialect; 4] = [Dialect::OpenAiChat, Dialect::Anthropic, Dialect::OpenAiResponses, Dialect::Gemini];
+const TARGETS: [Dialect; 5] = CLIENTS;
 
 #[allow(clippy::print_stdout, reason = "the table is what it is for")]
 fn check_all(others: &[Dialect], checks: &[&str], check: impl Fn(&Api, &Recording, &mut Tally)) {

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 
 use crate::dialect::{Dialect, Encoded, Target};
 use crate::hub::{
-    Aliases, Documented, Effort, Losses, OutputFormat, ReasoningMode, Request, Tool, ToolChoice, Untranslatable,
+    Aliases, CacheMark, Documented, Effort, Losses, Names, Opaque, OutputFormat, ReasoningMode, Request, Tool,
+    ToolChoice, Untranslatable,
 };
 use crate::json::{Ext, JsonStr, Kind, Obj, RawValue, kind, object};
 
@@ -21,8 +22,14 @@ const FREE_TEXT: &str =
 
 /// Encodes a request for Cohere.
 pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Encoded, Untranslatable> {
-    let mut cx =
-        Context { request, target: *target, losses: Losses::default(), aliases: Aliases::default(), notes: Vec::new() };
+    let mut cx = Context {
+        request,
+        target: *target,
+        names: Names::of(request.origin),
+        losses: Losses::default(),
+        aliases: Aliases::default(),
+        notes: Vec::new(),
+    };
     let mut body = Vec::with_capacity(4096);
     let mut result = Ok(());
     object(&mut body, |o| {
@@ -38,6 +45,8 @@ pub fn encode_request(request: &Request<'_>, target: &Target<'_>) -> Result<Enco
 pub(super) struct Context<'r> {
     pub(super) request: &'r Request<'r>,
     pub(super) target: Target<'r>,
+    /// What the caller calls things.
+    pub(super) names: &'static Names,
     pub(super) losses: Losses,
     pub(super) aliases: Aliases,
     /// Sentences for the system text.
@@ -123,18 +132,19 @@ impl<'r> Context<'r> {
     fn thinking(&mut self, o: &mut Obj<'_>) {
         let wish = self.request.reasoning;
         let off = wish.mode == Some(ReasoningMode::Off) || wish.effort == Some(Effort::None);
+        let name = if wish.effort.is_some() { self.names.effort } else { self.names.budget };
         if wish.mode.is_none() && wish.effort.is_none() && wish.budget.is_none() {
             return;
         }
         if !self.reasons() {
             if !off {
-                self.losses.drop("reasoning");
+                self.losses.drop(name);
             }
             return;
         }
         let budget = wish.budget.or_else(|| wish.effort.and_then(Effort::budget)).filter(|_| !off);
         if wish.effort.is_some() {
-            self.losses.approx("reasoning.effort");
+            self.losses.approx(name);
         }
         o.obj("thinking", |o| {
             o.text("type", if off { "disabled" } else { "enabled" });
@@ -154,19 +164,24 @@ impl<'r> Context<'r> {
             OutputFormat::Text => {}
             // Structured output and tools exclude each other there.
             OutputFormat::JsonObject if !self.request.tools.is_empty() => {
-                self.losses.approx("response_format");
+                self.losses.approx(self.names.format);
                 self.notes.push("Answer with one JSON object, and nothing else.".to_owned());
             }
             OutputFormat::JsonObject => o.obj("response_format", |o| o.text("type", "json_object")),
             OutputFormat::JsonSchema { schema, .. } if !self.request.tools.is_empty() => {
-                self.losses.approx("response_format");
+                self.losses.approx(self.names.format);
                 self.notes
                     .push(format!("Answer with JSON that fits this JSON schema, and nothing else:\n{}", schema.get()));
             }
-            OutputFormat::JsonSchema { schema, .. } => o.obj("response_format", |o| {
-                o.text("type", "json_object");
-                o.raw("json_schema", schema.get());
-            }),
+            OutputFormat::JsonSchema { schema, description, .. } => {
+                if description.is_some() {
+                    self.losses.drop(format!("{}.description", self.names.format));
+                }
+                o.obj("response_format", |o| {
+                    o.text("type", "json_object");
+                    o.raw("json_schema", schema.get());
+                });
+            }
             OutputFormat::Other(_) => {
                 return Err(Untranslatable::new("response_format", "Cohere knows text and JSON only"));
             }
@@ -193,17 +208,17 @@ impl<'r> Context<'r> {
         };
         if let Some(only) = only {
             // No name can be chosen: the others are not offered.
-            self.losses.approx("tool_choice");
+            self.losses.approx(self.choice());
             functions.retain(|f| only.contains(&f.name));
         }
         if functions.is_empty() {
             if matches!(choice, Some(ToolChoice::Any | ToolChoice::Named { .. })) {
-                self.losses.drop("tool_choice");
+                self.losses.drop(self.choice());
             }
             return Ok(());
         }
         if request.parallel_tool_calls == Some(false) {
-            self.losses.drop("parallel_tool_calls");
+            self.losses.drop(self.names.parallel);
         }
         o.arr("tools", |a| functions.iter().for_each(|f| a.obj(|o| f.write(o))));
         if strict {
@@ -227,7 +242,9 @@ impl<'r> Context<'r> {
         strict: &mut bool,
     ) -> Result<Option<Function<'r>>, Untranslatable> {
         let (name, description, parameters) = match tool {
-            Tool::Function { name, description, schema, strict: wish, .. } => {
+            Tool::Function { name, description, schema, strict: wish, cache, ext } => {
+                self.unmarked(cache.as_ref());
+                self.left_over("tools", ext);
                 *strict &= *wish == Some(true);
                 let schema = schema.as_ref().filter(|s| kind(s) == Kind::Object);
                 (name.borrowed(), description.clone(), schema.map_or(NO_ARGUMENTS, |s| s.get()))
@@ -260,12 +277,36 @@ impl<'r> Context<'r> {
     /// Names what has no home there and does not change the answer.
     fn dropped(&mut self) {
         let request = self.request;
-        for (present, name) in [(request.user.is_some(), "user"), (request.service_tier.is_some(), "service_tier")] {
+        for (present, name) in
+            [(request.user.is_some(), self.names.user), (request.service_tier.is_some(), "service_tier")]
+        {
             if present {
                 self.losses.drop(name);
             }
         }
         self.left_over("", &request.ext);
+    }
+
+    /// What the caller calls the choice of tools.
+    const fn choice(&self) -> &'static str {
+        match self.request.origin {
+            Dialect::Gemini => "toolConfig.functionCallingConfig",
+            Dialect::Anthropic | Dialect::Cohere | Dialect::OpenAiChat | Dialect::OpenAiResponses => "tool_choice",
+        }
+    }
+
+    /// Prompts are cached there unasked.
+    pub(super) fn unmarked(&mut self, mark: Option<&CacheMark<'_>>) {
+        if let Some(mark) = mark {
+            self.losses.drop(mark.name());
+        }
+    }
+
+    /// State of another model.
+    pub(super) fn unsigned(&mut self, state: Option<&Opaque<'_>>) {
+        if state.is_some() {
+            self.losses.drop("messages.thoughtSignature");
+        }
     }
 
     pub(super) fn left_over(&mut self, place: &str, ext: &Ext<'_>) {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::hub::history::{self, Rendered};
 use crate::hub::media::to_data_url;
-use crate::hub::{MediaSource, Part, Reasoning, Role, ToolCall, ToolKind, ToolResult, Turn, Untranslatable};
+use crate::hub::{Document, MediaSource, Part, Reasoning, Role, ToolCall, ToolKind, ToolResult, Turn, Untranslatable};
 use crate::json::{Arr, JsonStr, Obj};
 
 use super::encode::Context;
@@ -51,6 +51,7 @@ impl<'r> Context<'r> {
         if turn.name.is_some() {
             self.losses.drop("messages.name");
         }
+        self.left_over("messages", &turn.ext);
         if turn.role == Role::Assistant {
             return self.assistant(turn, out);
         }
@@ -86,9 +87,9 @@ impl<'r> Context<'r> {
                     Reasoning::Thinking { text, signature: None, .. } if self.reasons() => {
                         thoughts.push(text.borrowed());
                     }
-                    Reasoning::Field { .. } | Reasoning::Redacted { .. } | Reasoning::Thinking { .. } => {
-                        self.losses.drop("messages.thinking");
-                    }
+                    Reasoning::Field { name, .. } => self.losses.drop(format!("messages.{name}")),
+                    Reasoning::Redacted { .. } => self.losses.drop("messages.redacted_thinking"),
+                    Reasoning::Thinking { .. } => self.losses.drop("messages.thinking"),
                 }
             } else {
                 self.piece(part, &mut pieces)?;
@@ -102,6 +103,9 @@ impl<'r> Context<'r> {
     }
 
     fn call(&mut self, call: &'r ToolCall<'r>) -> Call<'r> {
+        self.unmarked(call.cache.as_ref());
+        self.unsigned(call.opaque.as_ref());
+        self.left_over("messages.tool_use", &call.ext);
         let arguments = match call.kind {
             ToolKind::Function => JsonStr::owned(&call.arguments.text()),
             ToolKind::Custom => {
@@ -119,6 +123,8 @@ impl<'r> Context<'r> {
         result: &'r ToolResult<'r>,
         beside: &mut Vec<Piece<'r>>,
     ) -> Result<Message<'r>, Untranslatable> {
+        self.unmarked(result.cache.as_ref());
+        self.left_over("messages.tool_result", &result.ext);
         let mut pieces = Vec::new();
         for part in &result.parts {
             self.piece(part, &mut pieces)?;
@@ -150,9 +156,16 @@ impl<'r> Context<'r> {
     fn piece(&mut self, part: &'r Part<'r>, out: &mut Vec<Piece<'r>>) -> Result<(), Untranslatable> {
         match part {
             Part::Text(text) if text.is_billing() => {}
-            Part::Text(text) => out.push(Piece::Text(text.text.borrowed())),
+            Part::Text(text) => {
+                self.unmarked(text.cache.as_ref());
+                self.unsigned(text.opaque.as_ref());
+                self.left_over("messages", &text.ext);
+                out.push(Piece::Text(text.text.borrowed()));
+            }
             Part::Refusal(text) => out.push(Piece::Text(text.borrowed())),
             Part::Image(image) => {
+                self.unmarked(image.cache.as_ref());
+                self.left_over("messages", &image.ext);
                 let url = match &image.source {
                     MediaSource::Url(url) => url.borrowed(),
                     MediaSource::Base64 { media_type, data } => to_data_url(media_type, data),
@@ -166,24 +179,7 @@ impl<'r> Context<'r> {
                 });
                 out.push(Piece::Image { url, detail });
             }
-            Part::Document(document) => match &document.source {
-                MediaSource::Text(text) => {
-                    if let Some(title) = &document.title {
-                        out.push(Piece::Text(title.borrowed()));
-                    }
-                    self.losses.approx("messages.document");
-                    out.push(Piece::Text(text.borrowed()));
-                }
-                MediaSource::Blocks(parts) => {
-                    self.losses.approx("messages.document");
-                    for part in parts {
-                        self.piece(part, out)?;
-                    }
-                }
-                MediaSource::Base64 { .. } | MediaSource::File(_) | MediaSource::Url(_) | MediaSource::Other(_) => {
-                    return Err(Untranslatable::new("messages", "Cohere takes documents as text only"));
-                }
-            },
+            Part::Document(document) => self.document(document, out)?,
             Part::Other { kind, raw } => match history::render(kind, raw) {
                 Rendered::Text(text) => {
                     self.losses.approx(format!("messages.{kind}"));
@@ -194,6 +190,30 @@ impl<'r> Context<'r> {
             },
             // These have been dealt with, or stand where nobody may say them.
             Part::Reasoning(_) | Part::ToolCall(_) | Part::ToolResult(_) => self.losses.drop("messages.content"),
+        }
+        Ok(())
+    }
+
+    fn document(&mut self, document: &'r Document<'r>, out: &mut Vec<Piece<'r>>) -> Result<(), Untranslatable> {
+        self.unmarked(document.cache.as_ref());
+        self.left_over("messages", &document.ext);
+        match &document.source {
+            MediaSource::Text(text) => {
+                if let Some(title) = &document.title {
+                    out.push(Piece::Text(title.borrowed()));
+                }
+                self.losses.approx("messages.document");
+                out.push(Piece::Text(text.borrowed()));
+            }
+            MediaSource::Blocks(parts) => {
+                self.losses.approx("messages.document");
+                for part in parts {
+                    self.piece(part, out)?;
+                }
+            }
+            MediaSource::Base64 { .. } | MediaSource::File(_) | MediaSource::Url(_) | MediaSource::Other(_) => {
+                return Err(Untranslatable::new("messages", "Cohere takes documents as text only"));
+            }
         }
         Ok(())
     }

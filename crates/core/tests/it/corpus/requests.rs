@@ -137,7 +137,20 @@ fn says_nothing_to(target: Dialect, name: &str, value: &Json) -> bool {
                 || matches!((name, text.as_str()), ("service_tier", r#""auto""# | r#""default""#))
                 || (name == "reasoning" && text.starts_with(r#"{"summary":"#) && !text.contains("effort"))
         }
-        Dialect::Anthropic | Dialect::Cohere | Dialect::OpenAiChat | Dialect::OpenAiResponses => false,
+        // Only its reasoning models think, and a choice that is the model's is none: every word for either.
+        Dialect::Cohere => {
+            let text = text.to_lowercase();
+            matches!(
+                (name, text.as_str()),
+                ("thinking", r#"{"type":"disabled"}"#)
+                    | ("reasoning_effort" | "effort", r#""none""#)
+                    | ("thinkingBudget" | "thinking_budget", "0")
+                    | ("function_call" | "mode", r#""auto""# | r#""validated""#)
+                    | ("tool_choice", r#"{"disable_parallel_tool_use":false,"type":"auto"}"#)
+            ) || (name.starts_with("toolConfig") || name == "functionCallingConfig")
+                && (text.contains(r#""mode":"auto""#) || text.contains(r#""mode":"validated""#))
+        }
+        Dialect::Anthropic | Dialect::OpenAiChat | Dialect::OpenAiResponses => false,
     }
 }
 

@@ -40,7 +40,7 @@ fn words_for(concept: &str) -> &[&str] {
         "thinking" => &["thinking", "reasoning", "reasoning_content"],
         "tool_choice" => &["tool_choice", "toolConfig", "functionCallingConfig"],
         // Where no single tool can be forced, only that one is offered.
-        "tools" => &["tools", "tool_choice"],
+        "tools" => &["tools", "tool_choice", "toolConfig"],
         "user" => &["user", "safety_identifier", "metadata", "user_id"],
         "temperature" => &["temperature"],
         "top_p" => &["top_p", "topP", "p"],
