@@ -202,7 +202,12 @@ fn a_provider_that_dies_of_patterns_gets_none() {
 
 #[test]
 fn the_request_may_come_again_without_a_stream() {
-    // pitfall 151: what Claude Code does after a cut stream; a long generation is waited for, relayed or translated
+    // pitfall 151: what Claude Code does after a cut stream; a long generation is waited for, relayed or translated.
+    //
+    // The gateway does not ask for a stream to fold it. In the client's own dialect a request and its reply pass as they
+    // are, past the hub: a reply put together here would lose what the hub has no words for, in exchange for nothing the provider
+    // asks: it is SDKs that refuse to wait more than ten minutes, not providers, and none of the table's takes streams only.
+    // A stream that comes unasked is folded (`properties`), and how long is waited is the operator's (`first_byte`).
     for (messages, reply) in [
         (
             "claude-x#anthropic",
