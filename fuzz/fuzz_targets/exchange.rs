@@ -8,11 +8,22 @@ use std::time::Duration;
 use apex_core::admit::{Admission, Arrival, admit};
 use apex_core::catalog::{Catalog, Host};
 use apex_core::exchange::{Exchange, Input, Step, TransportError, TransportErrorKind};
+use apex_core::json::RawValue;
 use apex_core::settings::{Provider, Settings};
+use apex_core::stored::{Kept, Key, Owner};
 use apex_core::time::{Seed, Timestamp};
 use libfuzzer_sys::fuzz_target;
 
-const PATHS: [&str; 4] = ["/v1/chat/completions", "/v1/messages", "/v1/responses", "/v1/embeddings"];
+const PATHS: [&str; 8] = [
+    "/v1/chat/completions",
+    "/v1/messages",
+    "/v1/responses",
+    "/v1/embeddings",
+    "/v2/chat",
+    "/v1beta/models/m%23openai:streamGenerateContent?alt=sse",
+    "/v1beta/models/m%23anthropic:generateContent",
+    "/v1/messages/count_tokens",
+];
 const TYPES: [&str; 4] = ["text/event-stream", "application/json", "text/plain", ""];
 const STATUSES: [u16; 8] = [200, 200, 200, 429, 400, 500, 302, 204];
 
@@ -24,7 +35,7 @@ fuzz_target!(|input: &[u8]| {
     let news = lines.next().unwrap_or_default();
     let how = how.first().copied().unwrap_or_default();
     let catalog = catalog();
-    let path = PATHS[usize::from(how & 3)];
+    let path = PATHS[usize::from(how & 7)];
     let head = http::Request::post(path)
         .header("host", "localhost")
         .header("content-type", "application/json")
@@ -101,6 +112,7 @@ struct Watch {
     finished: bool,
     status: u16,
     sent: u32,
+    kept: u32,
     emitted: u64,
     until: Timestamp,
 }
@@ -129,7 +141,14 @@ impl Watch {
                     assert!(self.replied && !bytes.is_empty(), "bytes before the head, or none");
                     self.emitted += bytes.len() as u64;
                 }
-                Step::Recall(_) | Step::Keep(_) => panic!("replies are kept, which nothing here configures"),
+                Step::Recall(_) => {
+                    assert!(self.sent == 0 && !self.replied, "looked up too late");
+                    exchange.handle(Input::Recalled(vec![kept()]), now);
+                }
+                Step::Keep(kept) => {
+                    self.kept += 1;
+                    assert!(self.kept == 1 && serde_json::from_str::<&RawValue>(&kept.response).is_ok(), "{kept:?}");
+                }
                 Step::Finish { record, .. } => {
                     self.finished = true;
                     self.status = record.status;
@@ -141,14 +160,28 @@ impl Watch {
     }
 }
 
+/// What a request with `previous_response_id` goes on from.
+fn kept() -> Kept {
+    Kept {
+        key: Key { owner: Owner::from_bytes([0; 32]), id: "resp_1".into() },
+        previous: None,
+        provider: "openai".into(),
+        held: false,
+        created: Timestamp::default(),
+        input: r#"[{"role":"user","content":"hi"}]"#.into(),
+        response: r#"{"id":"resp_1","output":[{"type":"reasoning","id":"rs_1","summary":[]},{"type":"function_call","id":"fc_1","call_id":"c","name":"f","arguments":"{}"}]}"#.into(),
+    }
+}
+
 fn catalog() -> Arc<Catalog> {
     thread_local! {
         static CATALOG: Arc<Catalog> = {
             let mut settings = Settings { default_provider: Some("openai".into()), ..Settings::default() };
-            for id in ["openai", "anthropic", "mistral"] {
+            for id in ["openai", "anthropic", "mistral", "google-ai-studio", "cohere"] {
                 let provider = Provider { api_key: Some("stored-key".into()), ..Provider::default() };
                 settings.providers.insert(id.into(), provider);
             }
+            settings.responses.store = Some("memory".into());
             Arc::new(Catalog::build(&settings, Host { loopback: true, native: true }).expect("a catalog"))
         };
     }

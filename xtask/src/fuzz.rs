@@ -41,6 +41,8 @@ pub(crate) fn replay(project: &Project) -> Outcome {
     for target in &targets {
         let seeds = corpus(project, target);
         let mut command = program(project, target);
+        // A failing seed is written down once more: not into the sources.
+        command.arg(format!("-artifact_prefix={}/", project.target.join("fuzz").display()));
         let done = process::run(command.arg("-runs=0").arg(&seeds), LIMIT, Echo::Silent);
         let count = fs::read_dir(&seeds).map_or(0, Iterator::count);
         if done.ok() {

@@ -2,7 +2,7 @@
 
 use apex_core::dialect::{
     Dialect, ReplyContext, StreamDecoder, StreamEncoder, Target, decode_reply, decode_request, encode_reply,
-    encode_request,
+    encode_request, rewrite_request,
 };
 use apex_core::hub::{Aliases, Event, Fold, Sequencer};
 use apex_core::json::{Members, RawValue};
@@ -24,6 +24,12 @@ pub fn check(dialect: Dialect, input: &str) {
 }
 
 fn request(dialect: Dialect, input: &str) {
+    for quirks in ROWS {
+        let target = Target { provider: "p", model: "gemini-3-pro", quirks };
+        if let Ok(Ok(anew)) = rewrite_request(dialect, input, &target) {
+            json(anew.body);
+        }
+    }
     let Ok(request) = decode_request(dialect, input) else { return };
     for to in Dialect::ALL {
         for quirks in ROWS {
