@@ -260,7 +260,7 @@ fn a_count_is_translated_to_the_providers_own() {
 #[test]
 fn embeddings_of_gemini_clients() {
     let mut settings = settings();
-    let google = apex_core::settings::Provider { api_key: Some("g-key".into()), ..Default::default() };
+    let google = Provider { api_key: Some("g-key".into()), ..Default::default() };
     settings.providers.insert("google-ai-studio".into(), google);
     let catalog = catalog(&settings);
     let ask = |path: &str, body: &str| Run::begin(&catalog, post(path, &[]), body);
