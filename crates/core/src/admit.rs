@@ -229,11 +229,13 @@ fn with_headers(operation: Operation, headers: &HeaderMap) -> Operation {
     if operation != Operation::Unlisted(Dialect::OpenAiChat) {
         return operation;
     }
-    Operation::Unlisted(match () {
-        () if headers.contains_key(VERSION) => Dialect::Anthropic,
-        () if is_cohere(headers) => Dialect::Cohere,
-        () => Dialect::OpenAiChat,
-    })
+    if headers.contains_key(VERSION) {
+        Operation::Unlisted(Dialect::Anthropic)
+    } else if is_cohere(headers) {
+        Operation::Unlisted(Dialect::Cohere)
+    } else {
+        operation
+    }
 }
 
 fn is_cohere(headers: &HeaderMap) -> bool {
