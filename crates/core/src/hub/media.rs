@@ -5,13 +5,19 @@ use std::borrow::Cow;
 use super::base64::bytes;
 use crate::json::{JsonStr, RawValue};
 
-/// The media type and the base64 text of a `data:` URL; none if it is another URL or not base64.
+/// The media type, in lower case and without parameters, and the base64 text of a `data:` URL, given as escaped; none if it
+/// is another URL or not base64.
 pub fn data_url(url: &str) -> Option<(Cow<'_, str>, JsonStr<'_>)> {
+    let url = url.trim();
     let rest = url.strip_prefix("data:").or_else(|| url.strip_prefix("DATA:"))?;
     let (head, data) = rest.split_once(',')?;
     let media_type = head.strip_suffix(";base64")?;
     let media_type = media_type.split(';').next().unwrap_or_default().trim();
-    Some((JsonStr::written(media_type).into_text(), JsonStr::written(data.trim())))
+    let mut media_type = JsonStr::written(media_type).into_text();
+    if media_type.bytes().any(|b| b.is_ascii_uppercase()) {
+        media_type = Cow::Owned(media_type.to_ascii_lowercase());
+    }
+    Some((media_type, JsonStr::written(data.trim())))
 }
 
 /// What is between the quotes of a raw string, as escaped.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::hub::base64::bytes;
-use crate::hub::media::shown_type;
+use crate::hub::media::{data_url, shown_type};
 use crate::hub::{Document, Image, MediaSource, Untranslatable};
 use crate::json::JsonStr;
 
@@ -12,11 +12,11 @@ use super::block::{Kind, Source};
 const IMAGES: &[&str] = &["image/jpeg", "image/png", "image/gif", "image/webp"];
 
 /// An image of a user turn at `place`.
-pub(super) fn image<'r>(image: &Image<'r>, place: &str) -> Result<Kind<'r>, Untranslatable> {
+pub(super) fn image<'r>(image: &'r Image<'r>, place: &str) -> Result<Kind<'r>, Untranslatable> {
     let param = || format!("{place}.image_url");
     let (media_type, data) = match &image.source {
         MediaSource::Base64 { media_type, data } => (media_type.clone(), data.clone()),
-        MediaSource::Url(url) => match data_url(url) {
+        MediaSource::Url(url) => match data_url(url.as_escaped()) {
             Some(parts) => parts,
             None if is_http(url) => return Ok(Kind::Image(Source::Url(url.clone()))),
             None => return Err(Untranslatable::new(param(), "expected an http(s) URL or a data URL")),
@@ -38,12 +38,12 @@ pub(super) fn image<'r>(image: &Image<'r>, place: &str) -> Result<Kind<'r>, Untr
 }
 
 /// A file of a user turn at `place`.
-pub(super) fn document<'r>(document: &Document<'r>, place: &str) -> Result<Kind<'r>, Untranslatable> {
+pub(super) fn document<'r>(document: &'r Document<'r>, place: &str) -> Result<Kind<'r>, Untranslatable> {
     let param = || format!("{place}.file");
     let title = document.title.clone();
     let (media_type, data) = match &document.source {
         MediaSource::Base64 { media_type, data } => (media_type.clone(), data.clone()),
-        MediaSource::Url(url) => match data_url(url) {
+        MediaSource::Url(url) => match data_url(url.as_escaped()) {
             Some(parts) => parts,
             None if is_http(url) => return Ok(Kind::Document { source: Source::Url(url.clone()), title }),
             None => return Err(Untranslatable::new(param(), "expected an http(s) URL or a data URL")),
@@ -81,13 +81,4 @@ fn is_http(url: &JsonStr<'_>) -> bool {
     let text = url.text();
     text.get(..8).is_some_and(|s| s.eq_ignore_ascii_case("https://"))
         || text.get(..7).is_some_and(|s| s.eq_ignore_ascii_case("http://"))
-}
-
-/// Media type and base64 text of a data URL; parameters such as `charset` are left out.
-fn data_url<'r>(url: &JsonStr<'r>) -> Option<(Cow<'r, str>, JsonStr<'r>)> {
-    let text = url.text();
-    let (head, data) = text.trim().strip_prefix("data:")?.split_once(',')?;
-    let head = head.strip_suffix(";base64")?;
-    let media_type = head.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    Some((Cow::Owned(media_type), JsonStr::owned(data.trim())))
 }

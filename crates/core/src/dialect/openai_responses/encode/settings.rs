@@ -1,7 +1,7 @@
 //! The scalar members: limits, sampling, reasoning, output format, identity.
 
 use crate::hub::{Effort, OutputFormat, ReasoningMode, Untranslatable, digest, history, schema};
-use crate::json::{JsonStr, Kind, Obj, kind};
+use crate::json::{JsonStr, Kind, Obj, RawValue, kind};
 
 use super::super::wire::ENCRYPTED;
 use super::Encoder;
@@ -162,14 +162,7 @@ impl Encoder<'_> {
                     o.text("name", "response");
                     return o.raw("schema", r#"{"type":"object"}"#);
                 };
-                match name {
-                    Some(name) => o.str("name", name),
-                    None => o.text("name", "response"),
-                }
-                if let Some(description) = description {
-                    o.str("description", description);
-                }
-                o.raw("schema", schema.get());
+                named_schema(name.as_ref(), description.as_ref(), schema, o);
                 self.left_over(self.names.format, ext);
             });
         });
@@ -185,14 +178,7 @@ impl Encoder<'_> {
             self.losses.approx(self.names.format);
         }
         o.text("type", "json_schema");
-        match name {
-            Some(name) => o.str("name", name),
-            None => o.text("name", "response"),
-        }
-        if let Some(description) = description {
-            o.str("description", description);
-        }
-        o.raw("schema", schema.get());
+        named_schema(name.as_ref(), description.as_ref(), schema, o);
         o.bool("strict", strict);
         self.left_over(self.names.format, ext);
     }
@@ -257,4 +243,16 @@ impl Encoder<'_> {
         }
         Ok(())
     }
+}
+
+/// What both forms say of a schema.
+fn named_schema(name: Option<&JsonStr<'_>>, description: Option<&JsonStr<'_>>, schema: &RawValue, o: &mut Obj<'_>) {
+    match name {
+        Some(name) => o.str("name", name),
+        None => o.text("name", "response"),
+    }
+    if let Some(description) = description {
+        o.str("description", description);
+    }
+    o.raw("schema", schema.get());
 }
