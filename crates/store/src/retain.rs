@@ -16,8 +16,9 @@ pub struct Retention {
     pub bodies: bool,
 }
 
-/// Rows that one step deletes at most, and pages that it gives back to the file system.
-const ROWS: i64 = 200;
+/// Rows that one step deletes at most.
+pub(crate) const ROWS: u16 = 200;
+/// Pages that it gives back to the file system.
 const PAGES: i64 = 128;
 
 /// The work that is under way.
@@ -28,6 +29,11 @@ pub(crate) struct Retain {
 }
 
 impl Retain {
+    /// Is the file too large, as of the last step?
+    pub(crate) const fn is_shrinking(&self) -> bool {
+        self.shrinking
+    }
+
     /// One step. Is there more to do?
     pub(crate) fn step(
         &mut self,
@@ -36,7 +42,12 @@ impl Retain {
         now: Timestamp,
     ) -> rusqlite::Result<bool> {
         let oldest = i64::try_from((now - retention.max_age).as_micros()).unwrap_or(i64::MAX);
-        if delete(connection, "SELECT id FROM exchanges WHERE started < ?1 ORDER BY started LIMIT ?2", oldest, ROWS)? {
+        if delete(
+            connection,
+            "SELECT id FROM exchanges WHERE started < ?1 ORDER BY started LIMIT ?2",
+            oldest,
+            i64::from(ROWS),
+        )? {
             return Ok(true);
         }
         let (used, free) = pages(connection)?;
@@ -48,7 +59,7 @@ impl Retain {
                 Ok(row.get::<_, Option<i64>>(0)?.unwrap_or(0))
             })?;
             let excess = i64::try_from(u128::from(used - goal) * u128::from(rows.unsigned_abs()) / u128::from(used));
-            let rows = excess.unwrap_or(ROWS).clamp(1, ROWS);
+            let rows = excess.unwrap_or(i64::MAX).clamp(1, i64::from(ROWS));
             if delete(connection, "SELECT id FROM exchanges WHERE id > ?1 ORDER BY id LIMIT ?2", 0, rows)? {
                 return Ok(true);
             }

@@ -14,7 +14,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::column;
 use crate::open::{self, FILE};
-use crate::retain::Retain;
+use crate::retain::{ROWS, Retain};
 use crate::schema;
 use crate::store::{Message, Shared};
 use crate::trouble::Trouble;
@@ -73,7 +73,7 @@ impl Writer {
             if end {
                 return;
             }
-            self.forget();
+            self.forget(0);
         }
     }
 
@@ -112,7 +112,12 @@ impl Writer {
                 break;
             }
             match self.commit() {
-                Ok(()) => self.recover(),
+                Ok(written) => {
+                    self.recover();
+                    if !end && self.retain.is_shrinking() {
+                        self.forget(written);
+                    }
+                }
                 Err(trouble) => {
                     self.fail(&trouble);
                     break;
@@ -126,13 +131,13 @@ impl Writer {
         }
     }
 
-    /// One transaction.
-    fn commit(&mut self) -> Result<(), Trouble> {
+    /// One transaction, of as many records as it returns.
+    fn commit(&mut self) -> Result<usize, Trouble> {
         let behind = self.pending.len() >= BATCH;
         let count = self.pending.len().min(if behind { BATCH } else { PIECE });
         let mut refused = Vec::new();
         self.open()?;
-        let Some(connection) = &mut self.connection else { return Ok(()) };
+        let Some(connection) = &mut self.connection else { return Ok(0) };
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut insert = transaction.prepare_cached(&self.insert)?;
         let mut insert_bodies = transaction.prepare_cached(column::INSERT_BODIES)?;
@@ -169,7 +174,7 @@ impl Writer {
         for (at, record) in self.pending.drain(..count).enumerate() {
             if refused.contains(&at) { self.shared.dropped(&record) } else { self.shared.delivered(&record) }
         }
-        Ok(())
+        Ok(count)
     }
 
     fn open(&mut self) -> Result<(), Trouble> {
@@ -209,10 +214,10 @@ impl Writer {
         }
     }
 
-    /// One step of forgetting, when it is time.
-    fn forget(&mut self) {
+    /// One step of forgetting, when it is time, or as many as make up for what was `written`.
+    fn forget(&mut self, written: usize) {
         let now = Instant::now();
-        if now < self.look {
+        if now < self.look && written == 0 {
             return;
         }
         self.look = now + SELDOM;
@@ -223,8 +228,12 @@ impl Writer {
         let Some(connection) = self.connection.as_mut().filter(|_| self.ill.is_none()) else { return };
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let wall = Timestamp::from_micros(u64::try_from(wall.as_micros()).unwrap_or(u64::MAX));
-        match self.retain.step(connection, self.shared.retention(), wall) {
-            Ok(true) => self.look = now + STEP,
+        let retention = self.shared.retention();
+        let steps = written.div_ceil(usize::from(ROWS)).max(1);
+        let step = |more, _| if more { self.retain.step(connection, retention, wall) } else { Ok(false) };
+        match (0..steps).try_fold(true, step) {
+            // Longer than it took: on a machine of few cores a request waits for each step.
+            Ok(true) => self.look = Instant::now() + (now.elapsed() * 3).max(STEP),
             Ok(false) => {}
             Err(error) => {
                 self.look = now + SOON;

@@ -90,7 +90,7 @@ fn a_deleted_file_is_made_anew() {
     writer.write(false);
     std::fs::remove_dir_all(&dir).unwrap();
     writer.look = Instant::now();
-    writer.forget();
+    writer.forget(0);
     put(&mut writer, 1..2);
     writer.write(false);
     assert_eq!(shared.counts().delivered, 2);

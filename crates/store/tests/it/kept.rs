@@ -39,6 +39,25 @@ fn a_file_that_is_too_large_shrinks() {
 }
 
 #[test]
+fn a_file_that_shrinks_does_not_grow_by_what_is_written_meanwhile() {
+    const LIMIT: u64 = 1 << 20;
+    let dir = Dir::new();
+    let large = |n: usize| Record { path: "/".repeat(4000), ..record(&format!("req_{n:05}")) };
+    assert_eq!(write(&dir, (0..3000).map(large)).delivered, 3000);
+    let size = || dir.path().join(FILE).metadata().unwrap().len();
+    let before = size();
+    let store = Store::start(dir.path().to_owned(), Retention { max_size: LIMIT, ..ALL }).unwrap();
+    let reader = Reader::open(dir.path()).unwrap();
+    let oldest =
+        || reader.newest(&Filter::default(), 20_000).unwrap().last().unwrap().text("request_id") != Some("req_00000");
+    until("it forgets nothing", oldest);
+    (3000..7000).for_each(|n| store.put(Arc::new(large(n))));
+    until("they are not written", || store.counts().delivered == 4000);
+    store.finish();
+    assert!(size() < before + before / 2, "{} of {before} bytes", size());
+}
+
+#[test]
 fn the_limits_can_change_while_it_runs() {
     let dir = Dir::new();
     write(&dir, [Record { started: now() - Duration::from_secs(7200), ..record("old") }]);
