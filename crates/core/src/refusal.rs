@@ -195,7 +195,7 @@ impl Refusal {
         if let Self::MethodNotAllowed { allow, .. } = self { Some(allow) } else { None }
     }
 
-    #[allow(clippy::wildcard_enum_match_arm, reason = "a new refusal names no field unless it says so here")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a new refusal names no field unless it says so here")]
     fn param(&self) -> Option<String> {
         match self {
             Self::Document(DocumentError::Duplicate(name)) | Self::Form(FormError::Duplicate(name)) => {

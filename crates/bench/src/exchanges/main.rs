@@ -1,7 +1,7 @@
 //! Runs one kind of exchange, whole and many times over, through core and the driver, with a host that is all memory:
 //! no socket, no clock. Run under callgrind by `cargo xtask bench --instructions`, which takes the difference of two
 //! runs: what a process costs before its first exchange is in both.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line program prints")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program prints")]
 
 mod cases;
 mod memory;

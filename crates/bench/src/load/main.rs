@@ -1,6 +1,6 @@
 //! Measures the gateway under load, beside nginx where it is installed. Upstream and clients live in this process; it
 //! belongs on another core than what is measured. `cargo xtask bench` builds everything and runs this.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line program prints")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program prints")]
 
 mod client;
 mod http;

@@ -45,7 +45,7 @@ struct Figures {
     p99: f64,
     /// MiB.
     memory: f64,
-    wrong: f64,
+    wrong: u64,
 }
 
 #[derive(Debug, Default)]
@@ -80,10 +80,7 @@ impl Table {
 
     /// Answers that were not what they should be.
     pub(crate) fn wrong(&self) -> u64 {
-        let wrong: f64 = self.rows.iter().flat_map(|row| &row.windows).map(|window| window.wrong).sum();
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small sum of counts")]
-        let wrong = wrong as u64;
-        wrong
+        self.rows.iter().flat_map(|row| &row.windows).map(|window| window.wrong).sum()
     }
 
     /// In Markdown: the median of the rounds, and how far they spread.
@@ -98,7 +95,7 @@ impl Table {
             // Writing into memory cannot fail.
             let _ = writeln!(
                 out,
-                "| {}: {} | {} | {:.2} | {unit} | ±{:.0} % | {:.0} | {:.0} | {:.0} | {:.1} | {:.0} |",
+                "| {}: {} | {} | {:.2} | {unit} | ±{:.0} % | {:.0} | {:.0} | {:.0} | {:.1} | {} |",
                 row.scenario.name,
                 row.scenario.about,
                 row.program,
@@ -108,7 +105,7 @@ impl Table {
                 added(|w| w.p50),
                 added(|w| w.p99),
                 row.median(|w| w.memory),
-                row.windows.iter().map(|w| w.wrong).sum::<f64>(),
+                row.windows.iter().map(|w| w.wrong).sum::<u64>(),
             );
         }
         let _ = writeln!(
@@ -126,11 +123,10 @@ impl Table {
     }
 
     /// How many streams fit in 1 GiB, by what those of the paced scenario took beyond the idle program.
-    #[allow(clippy::cast_precision_loss, reason = "a number of connections")]
     fn streams(&self, name: &str, program: &Program) -> Option<f64> {
         let paced = |row: &&Row| row.program == name && row.scenario.kind == Kind::Paced;
         let row = self.rows.iter().find(paced)?;
-        let each = (row.median(|w| w.memory) - mib(program.idle)) / row.scenario.connections as f64;
+        let each = (row.median(|w| w.memory) - mib(program.idle)) / count(row.scenario.connections);
         (each > 0.0).then(|| (1024.0 - mib(program.idle)) / each)
     }
 
@@ -172,7 +168,6 @@ impl Row {
 }
 
 impl Figures {
-    #[allow(clippy::cast_precision_loss, reason = "counts of a few seconds")]
     fn of(scenario: &Scenario, measured: Measured) -> Self {
         let Measured { seen, cpu, memory, window } = measured;
         let units = if scenario.is_stream() { seen.deltas } else { seen.answers };
@@ -180,17 +175,21 @@ impl Figures {
         times.sort_unstable();
         let at = |share: usize| times.get(times.len() * share / 100).copied().map_or(0.0, f64::from);
         Self {
-            cpu: cpu.map_or(0.0, |cpu| cpu.as_secs_f64() * 1e6 / (units.max(1) as f64)),
-            rate: seen.answers as f64 / window.as_secs_f64(),
+            cpu: cpu.map_or(0.0, |cpu| cpu.as_secs_f64() * 1e6 / count(units.max(1))),
+            rate: count(seen.answers) / window.as_secs_f64(),
             p50: at(50),
             p99: at(99),
             memory: mib(memory),
-            wrong: seen.wrong as f64,
+            wrong: seen.wrong,
         }
     }
 }
 
-#[allow(clippy::cast_precision_loss, reason = "kibibytes of a process")]
 fn mib(kib: u64) -> f64 {
-    kib as f64 / 1024.0
+    count(kib) / 1024.0
+}
+
+/// Counts of a few seconds, and KiB of a process, fit.
+fn count(n: impl TryInto<u32>) -> f64 {
+    n.try_into().map_or(f64::INFINITY, f64::from)
 }

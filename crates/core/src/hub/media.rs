@@ -56,17 +56,25 @@ pub fn shown_type(data: &JsonStr<'_>) -> Option<&'static str> {
     let digit = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_' | '=');
     let head: String = data.as_escaped().trim_start().chars().filter(digit).take(24).collect();
     let bytes = bytes(&JsonStr::written(head.get(..head.len() / 4 * 4)?))?;
-    let at = |offset: usize, magic: &[u8]| bytes.get(offset..).is_some_and(|b| b.starts_with(magic));
-    Some(match () {
-        () if at(0, b"\xff\xd8\xff") => "image/jpeg",
-        () if at(0, b"\x89PNG\r\n") => "image/png",
-        () if at(0, b"GIF8") => "image/gif",
-        () if at(0, b"RIFF") && at(8, b"WEBP") => "image/webp",
-        () if at(0, b"BM") => "image/bmp",
-        () if at(0, b"II*\0") || at(0, b"MM\0*") => "image/tiff",
-        () if at(4, b"ftypheic") || at(4, b"ftypheix") || at(4, b"ftypmif1") => "image/heic",
-        () if at(0, b"<svg") => "image/svg+xml",
-        () if at(0, b"%PDF") => "application/pdf",
-        () => return None,
-    })
+    let at = |(offset, magic): &(usize, &[u8])| bytes.get(*offset..).is_some_and(|b| b.starts_with(magic));
+    SIGNATURES.iter().find(|(signature, _)| signature.iter().all(at)).map(|(_, media_type)| *media_type)
 }
+
+/// Bytes of a file, and where they stand.
+type Signature = &'static [(usize, &'static [u8])];
+
+/// How files begin, and their media types.
+const SIGNATURES: &[(Signature, &str)] = &[
+    (&[(0, b"\xff\xd8\xff")], "image/jpeg"),
+    (&[(0, b"\x89PNG\r\n")], "image/png"),
+    (&[(0, b"GIF8")], "image/gif"),
+    (&[(0, b"RIFF"), (8, b"WEBP")], "image/webp"),
+    (&[(0, b"BM")], "image/bmp"),
+    (&[(0, b"II*\0")], "image/tiff"),
+    (&[(0, b"MM\0*")], "image/tiff"),
+    (&[(4, b"ftypheic")], "image/heic"),
+    (&[(4, b"ftypheix")], "image/heic"),
+    (&[(4, b"ftypmif1")], "image/heic"),
+    (&[(0, b"<svg")], "image/svg+xml"),
+    (&[(0, b"%PDF")], "application/pdf"),
+];

@@ -12,23 +12,27 @@ const SAMPLING_AND_STOP: &[&str] = &["stop", "temperature", "top_p", "presence_p
 /// What models that do not think refuse.
 const EFFORT: &[&str] = &["reasoning_effort"];
 
+const GPT_4: ModelRule = ModelRule { glob: "gpt-4*", refuses: EFFORT, ..ModelRule::PLAIN };
+const GPT_5: ModelRule = ModelRule { glob: "gpt-5*", refuses_reasoning: SAMPLING, ..ModelRule::PLAIN };
+const GPT_5_CHAT: ModelRule = ModelRule { glob: "gpt-5*-chat*", refuses: EFFORT, ..ModelRule::PLAIN };
+const O1: ModelRule = ModelRule { glob: "o1*", refuses: SAMPLING, ..ModelRule::PLAIN };
+const O3: ModelRule = ModelRule { glob: "o3*", refuses: SAMPLING_AND_STOP, ..ModelRule::PLAIN };
+const O4: ModelRule = ModelRule { glob: "o4*", refuses: SAMPLING_AND_STOP, ..ModelRule::PLAIN };
+
 /// Section 2, and the notes on `stop` and `reasoning_effort` in the list of Chat's members.
 pub(super) const OPENAI_MODELS: &[ModelRule] = &[
-    ModelRule { glob: "gpt-5*-chat*", refuses: EFFORT, ..ModelRule::PLAIN },
-    ModelRule { glob: "gpt-5*", refuses_reasoning: SAMPLING, ..ModelRule::PLAIN },
-    ModelRule { glob: "o1*", refuses: SAMPLING, ..ModelRule::PLAIN },
-    ModelRule { glob: "o3*", refuses: SAMPLING_AND_STOP, ..ModelRule::PLAIN },
-    ModelRule { glob: "o4*", refuses: SAMPLING_AND_STOP, ..ModelRule::PLAIN },
-    ModelRule { glob: "gpt-4*", refuses: EFFORT, ..ModelRule::PLAIN },
+    GPT_5_CHAT,
+    GPT_5,
+    O1,
+    O3,
+    O4,
+    GPT_4,
     ModelRule { glob: "gpt-3.5*", refuses: EFFORT, ..ModelRule::PLAIN },
     ModelRule { glob: "chatgpt-*", refuses: EFFORT, ..ModelRule::PLAIN },
 ];
 
 /// OpenAI's reasoning models are no others behind somebody else's address.
-pub(super) const COMPATIBLE_MODELS: &[ModelRule] = &[
-    ModelRule { glob: "gpt-5*-chat*", ..ModelRule::PLAIN },
-    ModelRule { glob: "gpt-5*", refuses_reasoning: SAMPLING, ..ModelRule::PLAIN },
-];
+pub(super) const COMPATIBLE_MODELS: &[ModelRule] = &[ModelRule { glob: "gpt-5*-chat*", ..ModelRule::PLAIN }, GPT_5];
 
 /// OpenAI's, and those of other vendors: "Responses refuses `reasoning.effort` for them" (section 5). A deployment may have
 /// any name; those of the catalogue begin so.
@@ -40,12 +44,12 @@ pub(super) const AZURE_MODELS: &[ModelRule] = &[
     ModelRule { glob: "mistral*", refuses: EFFORT, ..ModelRule::PLAIN },
     ModelRule { glob: "Llama*", refuses: EFFORT, ..ModelRule::PLAIN },
     ModelRule { glob: "Meta-Llama*", refuses: EFFORT, ..ModelRule::PLAIN },
-    ModelRule { glob: "gpt-5*-chat*", refuses: EFFORT, ..ModelRule::PLAIN },
-    ModelRule { glob: "gpt-5*", refuses_reasoning: SAMPLING, ..ModelRule::PLAIN },
-    ModelRule { glob: "o1*", refuses: SAMPLING, ..ModelRule::PLAIN },
-    ModelRule { glob: "o3*", refuses: SAMPLING_AND_STOP, ..ModelRule::PLAIN },
-    ModelRule { glob: "o4*", refuses: SAMPLING_AND_STOP, ..ModelRule::PLAIN },
-    ModelRule { glob: "gpt-4*", refuses: EFFORT, ..ModelRule::PLAIN },
+    GPT_5_CHAT,
+    GPT_5,
+    O1,
+    O3,
+    O4,
+    GPT_4,
     ModelRule { glob: "gpt-35*", refuses: EFFORT, ..ModelRule::PLAIN },
 ];
 

@@ -4,7 +4,7 @@
 
 /// The quirks of one provider in the OpenAI Chat dialect. [`Quirks::OPENAI`] is the default.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools, reason = "each is an independent fact about a provider, not a state")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent fact about a provider, not a state")]
 pub struct Quirks {
     /// Top-level members of a translated request that it refuses.
     pub drop: &'static [&'static str],

@@ -1,5 +1,7 @@
 //! How long to wait, from everything providers say about it.
 
+use std::time::Duration;
+
 use http::HeaderMap;
 
 use crate::time::Timestamp;
@@ -115,11 +117,11 @@ fn seconds(text: &str) -> Option<u64> {
     whole(text.parse::<f64>().ok()? * 1000.0)
 }
 
-/// Rounded up, within a year.
+/// Rounded up, within a century.
 fn whole(ms: f64) -> Option<u64> {
-    const YEAR: f64 = 366.0 * 86_400_000.0 * 100.0;
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked first")]
-    (0.0..YEAR).contains(&ms).then(|| ms.ceil() as u64)
+    const CENTURY: Duration = Duration::from_secs(100 * 366 * 86_400);
+    let wait = Duration::try_from_secs_f64(ms / 1000.0).ok().filter(|wait| *wait < CENTURY)?;
+    u64::try_from(wait.as_nanos().div_ceil(1_000_000)).ok()
 }
 
 /// Milliseconds from `now` until `epoch_ms`.

@@ -31,7 +31,7 @@ pub(super) enum Off {
 }
 
 /// One row of the table.
-#[allow(clippy::struct_excessive_bools, reason = "a row of yes-or-no columns, as in the provider's own table")]
+#[expect(clippy::struct_excessive_bools, reason = "a row of yes-or-no columns, as in the provider's own table")]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Model {
     /// Name without vendor prefix, with dashes; versions and dates may follow.

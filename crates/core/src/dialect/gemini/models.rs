@@ -17,7 +17,7 @@ pub(super) enum Thinking {
 }
 
 /// One row of the table.
-#[allow(clippy::struct_excessive_bools, reason = "a row of yes-or-no columns, as in the provider's own documents")]
+#[expect(clippy::struct_excessive_bools, reason = "a row of yes-or-no columns, as in the provider's own documents")]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Model {
     /// How its name begins.

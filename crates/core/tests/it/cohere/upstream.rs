@@ -3,6 +3,7 @@
 use apex_core::dialect::{self, Dialect, StreamDecoder, Target};
 use apex_core::hub::{Aliases, Event, Fold, Sequencer};
 use apex_core::provider::Quirks;
+use apex_testkit::corpus::recordings;
 use serde_json::Value;
 
 use super::settings;
@@ -159,22 +160,18 @@ fn assembled(sse: &str) -> Value {
 }
 
 #[test]
-#[allow(clippy::disallowed_methods, reason = "recordings are read by tests only")]
 fn recorded_replies_say_the_same() {
     let Some(corpus) = harness::corpus() else { return };
     let (mut replies, mut streams) = (0, 0);
-    for file in std::fs::read_dir(corpus.join("cohere.v2.chat")).unwrap() {
-        let path = file.unwrap().path();
-        let recording: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        let (response, name) = (&recording["response"], path.display());
-        let status = u16::try_from(response["status"].as_u64().unwrap()).unwrap();
-        if let Some(sse) = response["sse"].as_str() {
+    for recording in recordings(&corpus.join("cohere.v2.chat")) {
+        let ((body, is_stream), status, name) = (recording.reply(), recording.response.status, &recording.id);
+        if is_stream {
             streams += 1;
-            let want = said_there(&assembled(sse));
+            let want = said_there(&assembled(body));
             for size in [usize::MAX, 7] {
                 let mut run = plain(true);
                 run.sse();
-                sse.as_bytes().chunks(size.min(sse.len())).for_each(|chunk| {
+                body.as_bytes().chunks(size.min(body.len())).for_each(|chunk| {
                     run.chunk(chunk);
                 });
                 run.close();
@@ -183,15 +180,18 @@ fn recorded_replies_say_the_same() {
             }
             continue;
         }
-        let body = response["body"].to_string();
         let mut run = plain(false);
-        run.upstream_head(status, &[("content-type", "application/json")]).chunk(&body).close();
+        run.upstream_head(status, &[("content-type", "application/json")]).chunk(body).close();
         if status >= 400 {
             assert_eq!(run.status(), Some(if status == 401 { 502 } else { status }), "{name}: {}", run.text());
             continue;
         }
         replies += 1;
-        assert_eq!(said_here(&serde_json::from_str(run.text()).unwrap()), said_there(&response["body"]), "{name}");
+        assert_eq!(
+            said_here(&serde_json::from_str(run.text()).unwrap()),
+            said_there(&serde_json::from_str(body).unwrap()),
+            "{name}"
+        );
     }
     assert!(replies > 5 && streams > 5, "{replies} replies, {streams} streams");
 }
