@@ -35,9 +35,12 @@ pub fn estimate(dialect: Dialect, body: &str) -> u64 {
     tally.sum()
 }
 
-/// The request that is to be counted: Gemini's clients may put the whole of it inside. <https://ai.google.dev/api/tokens>
+/// Where Gemini's clients may put the whole request that is to be counted. <https://ai.google.dev/api/tokens>
+pub const COUNTED: &str = "generateContentRequest";
+
+/// The request that is to be counted.
 pub fn prompt(dialect: Dialect, body: &str) -> &str {
-    let inside = || Members::parse(body).ok()?.get("generateContentRequest").map(RawValue::get);
+    let inside = || Members::parse(body).ok()?.get(COUNTED).map(RawValue::get);
     if dialect == Dialect::Gemini { inside().unwrap_or(body) } else { body }
 }
 

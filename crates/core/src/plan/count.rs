@@ -64,7 +64,7 @@ const COUNTERS: &[Counter] = &[
         operation: Operation::GeminiCountTokens,
         takes: &["contents", "systemInstruction", "toolConfig", "tools"],
         // Beside it `contents` alone would be counted.
-        inside: "generateContentRequest",
+        inside: count::COUNTED,
     },
 ];
 
@@ -80,7 +80,9 @@ pub fn plan(ticket: &mut Ticket, operation: Operation, body: &Bytes, catalog: &C
     let provider = catalog.providers.get(&name.provider).ok_or(Refusal::UrlNotBuildable)?;
     let asked = key_for(&ticket.caller, provider, catalog).is_ok();
     if asked && answers(provider, client, operation.path()) {
-        return super::plan_body(ticket, operation, body, catalog).map(|plan| Counting::Ask(Box::new(plan)));
+        let renamed = if client == Dialect::Gemini { super::in_path::renamed(&document, &name.model) } else { None };
+        let body = renamed.map_or_else(|| body.clone(), Bytes::from);
+        return super::plan_body(ticket, operation, &body, catalog).map(|plan| Counting::Ask(Box::new(plan)));
     }
     let prompt = Document::parse(count::prompt(client, document.text()).as_bytes()).map_err(Refusal::Document)?;
     let counter = COUNTERS.iter().find(|c| {

@@ -9,6 +9,7 @@ use super::way::{Path, url};
 use super::{Plan, outgoing};
 use crate::admit::Ticket;
 use crate::catalog::Catalog;
+use crate::count::COUNTED;
 use crate::dialect::Dialect;
 use crate::json::{JsonStr, Members, Obj, elements, object};
 use crate::name;
@@ -85,16 +86,17 @@ pub(super) fn plan(
     })
 }
 
-/// The body with the model's name where clients repeat that of the path: in itself and in each of its `requests`. None if
-/// it says it already, or nowhere.
-fn renamed(document: &Document<'_>, model: &str) -> Option<Vec<u8>> {
+/// The body with the model's name where clients repeat that of the path: in itself, in each of its `requests`, and in the
+/// request to be counted. None if it says it already, or nowhere.
+pub(super) fn renamed(document: &Document<'_>, model: &str) -> Option<Vec<u8>> {
     let (folder, bare) = folder(model);
     let model = format!("{folder}/{bare}");
     let other = |m: &Members<'_>| m.get("model").and_then(JsonStr::from_raw).is_some_and(|s| !(s == model.as_str()));
     let whole = document.members();
     let requests = whole.get("requests").and_then(|raw| elements(raw).ok()).unwrap_or_default();
     let inside: Vec<_> = requests.iter().filter_map(|raw| Members::of(raw).ok()).collect();
-    if !other(&whole) && !inside.iter().any(other) {
+    let counted = whole.get(COUNTED).and_then(|raw| Members::of(raw).ok());
+    if ![&whole].into_iter().chain(&inside).chain(&counted).any(other) {
         return None;
     }
     let write = |o: &mut Obj<'_>, key: &str, json: &str| match key {
@@ -104,7 +106,9 @@ fn renamed(document: &Document<'_>, model: &str) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(document.text().len());
     object(&mut out, |o| {
         for (key, raw) in whole.iter() {
-            if key == "requests" && inside.len() == requests.len() {
+            if let Some(m) = counted.as_ref().filter(|_| key == COUNTED) {
+                o.obj(key, |o| m.iter().for_each(|(key, raw)| write(o, key, raw.get())));
+            } else if key == "requests" && inside.len() == requests.len() {
                 o.arr(key, |a| {
                     for m in &inside {
                         a.obj(|o| m.iter().for_each(|(key, raw)| write(o, key, raw.get())));

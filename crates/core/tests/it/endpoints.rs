@@ -315,6 +315,26 @@ fn a_count_is_translated_to_googles_own() {
 }
 
 #[test]
+fn a_count_of_a_gemini_client_names_the_model_as_google_knows_it() {
+    let mut settings = settings();
+    let google = Provider { api_key: Some("g".into()), ..Default::default() };
+    settings.providers.insert("google-ai-studio".into(), google);
+    let catalog = catalog(&settings);
+    let inside = |name: &str| {
+        format!(
+            r#"{{"generateContentRequest":{{"model":"{name}","contents":[{{"parts":[{{"text":"a"}}]}}],"n":1e2}}}}"#
+        )
+    };
+    let plain = r#"{ "contents":[{"parts":[{"text":"a"}]}] }"#.to_owned();
+    let ours = "models/gemini-3-pro#google-ai-studio";
+    for (body, sent) in [(inside(ours), inside("models/gemini-3-pro")), (plain.clone(), plain)] {
+        let path = "/v1beta/models/gemini-3-pro%23google-ai-studio:countTokens";
+        let run = Run::begin(&catalog, post(path, &[]), &body);
+        assert_eq!(String::from_utf8_lossy(run.sent_body()), sent);
+    }
+}
+
+#[test]
 fn a_count_that_the_provider_cannot_make_is_estimated() {
     for status in [404, 429, 500, 529] {
         let mut run = count("claude-sonnet-4-6#anthropic");
